@@ -1,0 +1,293 @@
+//! What people and novactl see of releases, executors and upgrades.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use semver::Version;
+use serde::{Deserialize, Serialize};
+
+use crate::reach::Candidate;
+use crate::spec::{Confirm, Direction, Intent, Kind};
+use crate::stage::{Progress, Stage, Status};
+use crate::sync::{Channel, Held, LogLine, ReportError, Support};
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Pass it as `cursor` for the next page; `null` on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// Whether a release is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReleaseStatus {
+    /// Artifacts may still be added; offered to nobody.
+    Draft,
+    /// Offered.
+    Published,
+    /// Taken back; offered to nobody.
+    Yanked,
+}
+
+impl ReleaseStatus {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Published => "published",
+            Self::Yanked => "yanked",
+        }
+    }
+
+    /// The status a word names.
+    #[must_use]
+    pub fn from_wire(word: &str) -> Option<Self> {
+        [Self::Draft, Self::Published, Self::Yanked].into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+/// One version of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Release {
+    /// UUIDv7.
+    pub id: String,
+    /// What it is for.
+    pub kind: Kind,
+    /// Unique per kind.
+    pub version: Version,
+    /// Where it is offered.
+    pub channel: Channel,
+    /// Whether it is offered.
+    pub status: ReleaseStatus,
+    /// For people.
+    pub notes: String,
+    /// One per target.
+    pub artifacts: Vec<Artifact>,
+    /// First upload.
+    pub created_at: Timestamp,
+    /// When it was first offered.
+    pub published_at: Option<Timestamp>,
+}
+
+/// The bytes for one target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Rust target triple.
+    pub target: String,
+    /// Bytes.
+    pub size: u64,
+    /// Lower-case hex.
+    pub sha256: String,
+    /// The whole text of the `.minisig` file.
+    pub signature: String,
+}
+
+impl Candidate for Release {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+    fn version(&self) -> &Version {
+        &self.version
+    }
+    fn channel(&self) -> Channel {
+        self.channel
+    }
+    fn is_published(&self) -> bool {
+        self.status == ReleaseStatus::Published
+    }
+    fn has_target(&self, target: &str) -> bool {
+        self.artifacts.iter().any(|artifact| artifact.target == target)
+    }
+}
+
+/// `PATCH /releases/{id}`: what is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleasePatch {
+    /// `draft` → `published` → `yanked`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<ReleaseStatus>,
+    /// Where it is offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+}
+
+/// Whether an executor syncs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Presence {
+    /// Its last sync is younger than the heartbeat timeout.
+    Online,
+    /// It is not.
+    Offline,
+}
+
+/// One executor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Executor {
+    /// UUIDv7.
+    pub id: String,
+    /// Unique inside the account.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// What runs there, by its last sync.
+    pub current_version: Version,
+    /// What it follows.
+    pub channel: Channel,
+    /// Rust target triple.
+    pub target: String,
+    /// From its config.
+    pub labels: BTreeMap<String, String>,
+    /// Whether it syncs.
+    pub status: Presence,
+    /// How far behind it is.
+    pub support: Support,
+    /// A sysadmin's hold.
+    pub held: Option<Held>,
+    /// Starts of the service since boot.
+    pub restarts: u32,
+    /// Its last sync, by the control plane's clock.
+    pub last_seen_at: Timestamp,
+    /// Its first sync.
+    pub created_at: Timestamp,
+    /// The upgrade that has not ended, if any.
+    pub pending_upgrade_id: Option<String>,
+    /// Only where one executor is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub available_upgrades: Option<Vec<AvailableRelease>>,
+    /// Only where one executor is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub available_downgrades: Option<Vec<AvailableRelease>>,
+}
+
+/// A release as seen from one executor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AvailableRelease {
+    /// Its version.
+    pub version: Version,
+    /// Its channel.
+    pub channel: Channel,
+    /// For people.
+    pub notes: String,
+    /// It can be requested now.
+    pub allowed_as_direct_target: bool,
+    /// Why not: `requires upgrade to N.x first`.
+    pub reason: Option<String>,
+}
+
+/// `POST /executors/{id}/upgrade`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpgradeRequest {
+    /// What shall run.
+    pub target_version: Version,
+    /// Not before; at once when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled_at: Option<Timestamp>,
+    /// Who completes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<Confirm>,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// How long the new version must stay up before it is committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_window_ms: Option<u64>,
+}
+
+/// One upgrade of one executor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Upgrade {
+    /// UUIDv7.
+    pub id: String,
+    /// Whose.
+    pub executor_id: String,
+    /// Whose, for people.
+    pub executor_name: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// What ran when it was requested.
+    pub from_version: Version,
+    /// What shall run.
+    pub target_version: Version,
+    /// Which way.
+    pub direction: Direction,
+    /// Who completes.
+    pub confirm: Confirm,
+    /// What the executor is told now.
+    pub intent: Intent,
+    /// Counts from 1.
+    pub attempt: u32,
+    /// How long the new version must stay up before it is committed.
+    pub health_window_ms: u64,
+    /// Where it stands.
+    pub stage: Stage,
+    /// How that stage is doing.
+    pub status: Status,
+    /// In one word.
+    pub state: Progress,
+    /// Of the artifact.
+    pub bytes_done: u64,
+    /// Of the artifact.
+    pub bytes_total: u64,
+    /// Why it did not complete.
+    pub error: Option<ReportError>,
+    /// For people.
+    pub description: String,
+    /// Who asked.
+    pub requested_by: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// Not before.
+    pub scheduled_at: Timestamp,
+    /// When an executor that did not pick it up no longer may.
+    pub expires_at: Timestamp,
+    /// When the executor picked it up.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// What the executor said; only where one upgrade is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<LogLine>,
+}
+
+/// `POST /executor-keys`: a key for one executor.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExecutorKeyRequest {
+    /// The executor it is for; absent: the first name that syncs with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// `POST /enrolment-tokens`: a token that many executors may exchange for keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EnrolmentTokenRequest {
+    /// How often it may be used.
+    pub max_uses: u32,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// A secret, shown once; only its hash is kept.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuedSecret {
+    /// UUIDv7 of the key or token.
+    pub id: String,
+    /// `nva_…` or `nve_…`
+    pub secret: String,
+}

@@ -1,0 +1,133 @@
+//! Trust in bytes: the checks of a minisign signature that executor, control plane and novactl share, so that they
+//! can never disagree.
+
+use minisign_verify::{Error, PublicKey, Signature, StreamVerifier};
+
+use crate::refusal::{Refusal, RefusalCode};
+use crate::trusted_comment::TrustedComment;
+
+/// The largest signature text that is looked at, in bytes.
+pub const MAX_SIGNATURE_BYTES: usize = 16 * 1024;
+
+const BAKED_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/baked_keys.rs"));
+
+/// The public keys whose signatures count.
+#[derive(Clone, Debug)]
+pub struct TrustedKeys(Vec<(String, PublicKey)>);
+
+impl TrustedKeys {
+    /// The keys of `keys/*.pub` (or `NOVACULA_KEYS_DIR`) at build time. There is no way to add one at run time.
+    ///
+    /// # Errors
+    /// Names the baked-in file that is not a minisign public key.
+    pub fn baked_in() -> Result<Self, String> {
+        Self::from_texts(BAKED_IN.iter().copied())
+    }
+
+    /// Keys from the texts of `.pub` files, each with its name.
+    ///
+    /// # Errors
+    /// Names the first text that is not a minisign public key.
+    pub fn from_texts<'a>(keys: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, String> {
+        keys.into_iter()
+            .map(|(name, text)| {
+                PublicKey::decode(text.trim_end())
+                    .map(|key| (name.to_owned(), key))
+                    .map_err(|e| format!("key `{name}` must be a minisign public key: {e}"))
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// The names of the keys, as their files are called.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+/// A signature whose form is right; says nothing yet about any bytes.
+pub struct ReleaseSignature(Signature);
+
+impl ReleaseSignature {
+    /// Reads the whole text of a `.minisig` file.
+    ///
+    /// # Errors
+    /// `signature_malformed` for anything that is not exactly four clean lines of minisign's format.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let malformed = |found: &str| {
+            Refusal::new(
+                RefusalCode::SignatureMalformed,
+                format!("the signature must be the text of a .minisig file, {found}"),
+            )
+        };
+        if text.len() > MAX_SIGNATURE_BYTES {
+            return Err(malformed(&format!(
+                "it has {} bytes, at most {MAX_SIGNATURE_BYTES} are read",
+                text.len()
+            )));
+        }
+        if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+            return Err(malformed("it has control characters"));
+        }
+        let lines = text.trim_end_matches('\n').split('\n').count();
+        if lines != 4 {
+            return Err(malformed(&format!("it has {lines} lines instead of 4")));
+        }
+        Signature::decode(text).map(Self).map_err(|_| malformed("it cannot be decoded"))
+    }
+
+    /// Starts the check of a stream of bytes against the key that made this signature.
+    ///
+    /// # Errors
+    /// `untrusted_key` when none of `keys` made it, `signature_legacy` when it is not prehashed.
+    pub fn verifier<'a>(&'a self, keys: &'a TrustedKeys) -> Result<Verifier<'a>, Refusal> {
+        for (_, key) in &keys.0 {
+            match key.verify_stream(&self.0) {
+                Ok(stream) => return Ok(Verifier { stream, signature: &self.0 }),
+                Err(Error::UnsupportedLegacyMode) => {
+                    return Err(Refusal::new(
+                        RefusalCode::SignatureLegacy,
+                        "the signature must be prehashed (minisign's default, `ED`), it is a legacy one (`Ed`)",
+                    ));
+                }
+                Err(_) => {}
+            }
+        }
+        let names: Vec<_> = keys.names().collect();
+        let trusted = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        Err(Refusal::new(
+            RefusalCode::UntrustedKey,
+            format!(
+                "the signature must be made by a key built into this program ({trusted}), it is by another one"
+            ),
+        ))
+    }
+}
+
+/// Bytes go in; the trusted comment comes out if the signature covers exactly these bytes.
+pub struct Verifier<'a> {
+    stream: StreamVerifier<'a>,
+    signature: &'a Signature,
+}
+
+impl Verifier<'_> {
+    /// Takes the next bytes of the artifact.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.stream.update(bytes);
+    }
+
+    /// Ends the stream.
+    ///
+    /// # Errors
+    /// `signature_mismatch` when bytes or comment are not what was signed, `signature_incomplete` when the signed
+    /// comment lacks a field.
+    pub fn finish(mut self) -> Result<TrustedComment, Refusal> {
+        self.stream.finalize().map_err(|_| {
+            Refusal::new(
+                RefusalCode::SignatureMismatch,
+                "the signature must cover this artifact and its trusted comment, it does not",
+            )
+        })?;
+        TrustedComment::parse(self.signature.trusted_comment())
+    }
+}
