@@ -1,1 +1,19 @@
-//! placeholder
+//! novactl: the command line of release engineers and operators.
+//!
+//! Everything it does is a call of the control plane's API for people; it keeps no state of its own. `terminal` is the
+//! only home of printing, `control_plane` the only home of network.
+
+mod answer;
+mod command_line;
+mod completions;
+mod connection;
+mod control_plane;
+mod durations;
+mod ending;
+mod executor;
+mod form;
+mod release;
+mod terminal;
+mod upgrade;
+
+pub use command_line::run;

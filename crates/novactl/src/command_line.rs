@@ -1,0 +1,98 @@
+//! The command line as a whole: what can be asked for, and how each command ends.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::completions::Completions;
+use crate::connection;
+use crate::control_plane::ControlPlane;
+use crate::ending::{Ending, Failure, wrong_usage};
+use crate::terminal::Terminal;
+use crate::{executor, release, upgrade};
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 failed (also: a watched upgrade did not complete), 2 wrong usage, 3 nothing to do, \
+4 refused by policy.
+
+Your token comes from --token-file or from the variable NOVACULA_TOKEN, never from the command line: every user of a \
+machine can read the command lines of all others.";
+
+/// Publish releases, enrol executors, request and watch upgrades
+#[derive(Debug, Parser)]
+#[command(name = "novactl", version, propagate_version = true, after_help = AFTER_HELP)]
+pub struct CommandLine {
+    #[command(flatten)]
+    connection: connection::Options,
+
+    /// Results as JSON on stdout, errors as problem JSON on stderr
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Publish, list and yank releases
+    #[command(subcommand)]
+    Release(release::Command),
+    /// Enrol, list and show executors
+    #[command(subcommand)]
+    Executor(executor::Command),
+    /// Request, list, show and watch upgrades
+    #[command(subcommand)]
+    Upgrade(upgrade::Command),
+    Completions(Completions),
+}
+
+/// Runs one command line to its end.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let ending = match CommandLine::try_parse_from(&arguments) {
+        Ok(line) => line.run(),
+        Err(error) => not_a_command(&error, &arguments),
+    };
+    ExitCode::from(ending.code())
+}
+
+impl CommandLine {
+    fn run(self) -> Ending {
+        let terminal = Terminal::new(self.json);
+        let result = match &self.command {
+            Command::Completions(completions) => completions.run(&terminal),
+            Command::Release(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
+            Command::Executor(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
+            Command::Upgrade(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
+        };
+        result.unwrap_or_else(|error| {
+            // `novactl … | head`: nobody reads on, so there is nothing to say.
+            let unread = error.chain().filter_map(|e| e.downcast_ref::<io::Error>());
+            if unread.into_iter().any(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+                return Ending::Failed;
+            }
+            terminal.failure(&Failure::from_chain(&error))
+        })
+    }
+
+    fn connect(&self, terminal: &Terminal) -> anyhow::Result<ControlPlane> {
+        Ok(ControlPlane::new(self.connection.connection(terminal)?))
+    }
+}
+
+fn not_a_command(error: &clap::Error, arguments: &[OsString]) -> Ending {
+    let terminal = Terminal::new(arguments.iter().any(|argument| argument == "--json"));
+    let asked_for_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if terminal.json && !asked_for_help {
+        let text = error.render().to_string();
+        let sentence = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        return terminal.failure(&wrong_usage(sentence));
+    }
+    // Nothing else could be said if this cannot be printed.
+    let _ = error.print();
+    if asked_for_help { Ending::Done } else { Ending::WrongUsage }
+}

@@ -1,0 +1,61 @@
+//! `novactl executor …`
+
+mod agent_config;
+mod enroll;
+mod list;
+mod new_file;
+mod show;
+
+use novacula_protocol::people::Executor;
+
+use crate::control_plane::ControlPlane;
+use crate::ending::{Ending, Failure};
+use crate::terminal::Terminal;
+
+pub const EXECUTORS: &str = "/executors";
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    Enroll(enroll::Enroll),
+    List(list::List),
+    Show(show::Show),
+}
+
+impl Command {
+    /// Does what was asked.
+    pub fn run(&self, control_plane: &ControlPlane, terminal: &Terminal) -> anyhow::Result<Ending> {
+        match self {
+            Self::Enroll(enroll) => enroll.run(control_plane, terminal),
+            Self::List(list) => list.run(control_plane, terminal),
+            Self::Show(show) => show.run(control_plane, terminal),
+        }
+    }
+}
+
+/// One executor with all that is known of it, by its name or id.
+pub fn find(control_plane: &ControlPlane, name_or_id: &str) -> Result<Executor, Failure> {
+    let found = control_plane
+        .all::<Executor>(EXECUTORS, &[("name", name_or_id)])?
+        .into_iter()
+        .find(|executor| executor.name == name_or_id);
+    let id = match found {
+        Some(executor) => executor.id,
+        None if is_id(name_or_id) => name_or_id.to_owned(),
+        None => {
+            return Err(Failure::new(
+                Ending::Failed,
+                "executor_not_found",
+                format!(
+                    "expected the name or the id of an executor, none is called `{name_or_id}`: \
+                     see `novactl executor list`"
+                ),
+            ));
+        }
+    };
+    control_plane.get(&format!("{EXECUTORS}/{id}"), &[])
+}
+
+/// Whether a text can be an id: a UUID in its usual form, safe as part of a path.
+pub fn is_id(text: &str) -> bool {
+    text.len() == 36 && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
+}

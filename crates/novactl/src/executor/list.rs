@@ -1,0 +1,99 @@
+//! `novactl executor list`
+
+use novacula_protocol::people::{Executor, Page, Presence};
+use novacula_protocol::spec::Kind;
+use novacula_protocol::sync::Channel;
+use semver::Version;
+
+use crate::control_plane::ControlPlane;
+use crate::ending::Ending;
+use crate::terminal::Terminal;
+
+/// List executors
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// Only this kind: agent or operator
+    #[arg(long, value_parser = crate::release::kind)]
+    kind: Option<Kind>,
+
+    /// Only this channel: stable, beta or dev
+    #[arg(long, value_parser = crate::release::channel)]
+    channel: Option<Channel>,
+
+    /// Only this status: online or offline
+    #[arg(long, value_parser = presence)]
+    status: Option<Presence>,
+
+    /// Only those that run this version
+    #[arg(long, value_parser = crate::release::version)]
+    running: Option<Version>,
+
+    /// Only those with this label; may be given again
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+    label: Vec<(String, String)>,
+}
+
+impl List {
+    /// Prints them.
+    pub fn run(&self, control_plane: &ControlPlane, terminal: &Terminal) -> anyhow::Result<Ending> {
+        let mut query = Vec::new();
+        query.extend(self.kind.map(|kind| ("kind", kind.as_str())));
+        query.extend(self.channel.map(|channel| ("channel", channel.as_str())));
+        query.extend(self.status.map(|status| ("status", word(status))));
+        let mut items: Vec<Executor> = control_plane.all(super::EXECUTORS, &query)?;
+        items.retain(|executor| self.matches(executor));
+        items.sort_by(|a, b| a.name.cmp(&b.name));
+        if terminal.json {
+            terminal.json(&Page { items, next_cursor: None })?;
+            return Ok(Ending::Done);
+        }
+        let rows: Vec<_> = items
+            .into_iter()
+            .map(|executor| {
+                let held = if executor.held.is_some() { "held" } else { "" };
+                let upgrading = if executor.pending_upgrade_id.is_some() { "upgrading" } else { "" };
+                [
+                    executor.name,
+                    executor.kind.to_string(),
+                    executor.current_version.to_string(),
+                    executor.channel.to_string(),
+                    word(executor.status).to_owned(),
+                    format!("{upgrading} {held}").trim().to_owned(),
+                    executor.target,
+                    executor.id,
+                ]
+            })
+            .collect();
+        terminal.table(["NAME", "KIND", "VERSION", "CHANNEL", "STATUS", "STATE", "TARGET", "ID"], &rows)?;
+        Ok(Ending::Done)
+    }
+
+    fn matches(&self, executor: &Executor) -> bool {
+        self.kind.is_none_or(|kind| executor.kind == kind)
+            && self.channel.is_none_or(|channel| executor.channel == channel)
+            && self.status.is_none_or(|status| executor.status == status)
+            && self.running.as_ref().is_none_or(|version| executor.current_version == *version)
+            && self.label.iter().all(|(key, value)| executor.labels.get(key) == Some(value))
+    }
+}
+
+pub fn word(presence: Presence) -> &'static str {
+    match presence {
+        Presence::Online => "online",
+        Presence::Offline => "offline",
+    }
+}
+
+fn presence(text: &str) -> Result<Presence, String> {
+    [Presence::Online, Presence::Offline]
+        .into_iter()
+        .find(|presence| word(*presence) == text)
+        .ok_or_else(|| "expected online or offline".to_owned())
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}

@@ -1,0 +1,198 @@
+//! `novactl release publish`
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use indicatif::HumanBytes;
+use novacula_protocol::people::{Release, ReleasePatch, ReleaseStatus};
+use novacula_protocol::signature::TrustedKeys;
+use novacula_protocol::spec::Kind;
+use novacula_protocol::sync::Channel;
+use semver::Version;
+
+use super::artifact::{self, Artifact};
+use crate::control_plane::ControlPlane;
+use crate::ending::{Ending, Failure, nothing_to_do, wrong_usage};
+use crate::form::Form;
+use crate::terminal::{Terminal, with_bytes};
+
+const MAX_NOTES_BYTES: u64 = 256 * 1024;
+
+/// Upload signed artifacts and offer them as a release
+///
+/// Give every artifact of the release, one for each target. Each needs a minisign signature whose trusted comment names
+/// kind, version and target, as packaging/release.sh makes it. All are checked here before the first byte is sent. Run
+/// again after a failure, it goes on where it was.
+#[derive(Debug, clap::Args)]
+pub struct Publish {
+    /// The version, as signed
+    #[arg(long, value_parser = super::version)]
+    version: Version,
+
+    /// What it is for: agent or operator
+    #[arg(long, default_value = "agent", value_parser = super::kind)]
+    kind: Kind,
+
+    /// Where it is offered: stable, beta or dev
+    #[arg(long, default_value = "stable", value_parser = super::channel)]
+    channel: Channel,
+
+    /// Release notes
+    #[arg(long, value_name = "TEXT", conflicts_with = "notes_file")]
+    notes: Option<String>,
+
+    /// File with the release notes
+    #[arg(long, value_name = "PATH")]
+    notes_file: Option<PathBuf>,
+
+    /// Leave it a draft, which is offered to nobody; run again without this option to publish it
+    #[arg(long)]
+    draft: bool,
+
+    /// An artifact, and its signature if that is not ARTIFACT.minisig
+    #[arg(required = true, value_name = "ARTIFACT[=SIGFILE]", value_parser = artifact::place)]
+    artifacts: Vec<artifact::Place>,
+}
+
+impl Publish {
+    /// Checks, uploads what is not there yet, publishes.
+    pub fn run(&self, control_plane: &ControlPlane, terminal: &Terminal) -> anyhow::Result<Ending> {
+        let notes = self.notes()?;
+        let artifacts = self.check(terminal)?;
+        let known = super::find(control_plane, self.kind, &self.version)?;
+        if let Some(release) = &known {
+            self.may_go_on(release, &artifacts)?;
+        }
+
+        let mut release = known;
+        for artifact in &artifacts {
+            if release.as_ref().is_some_and(|release| holds(release, artifact)) {
+                terminal.note(format!("{} is there already", artifact.target));
+                continue;
+            }
+            release =
+                Some(self.upload(control_plane, terminal, notes.as_deref().unwrap_or_default(), artifact)?);
+        }
+        let release = release.context("a release has at least one artifact")?;
+        let release = self.settle(control_plane, release, notes)?;
+        self.show(terminal, &release)?;
+        Ok(Ending::Done)
+    }
+
+    fn notes(&self) -> anyhow::Result<Option<String>> {
+        let Some(path) = &self.notes_file else { return Ok(self.notes.clone()) };
+        let mut text = String::new();
+        std::fs::File::open(path)
+            .and_then(|file| file.take(MAX_NOTES_BYTES).read_to_string(&mut text))
+            .with_context(|| format!("the notes in {} cannot be read", path.display()))?;
+        Ok(Some(text.trim_end().to_owned()))
+    }
+
+    fn check(&self, terminal: &Terminal) -> anyhow::Result<Vec<Artifact>> {
+        let keys = TrustedKeys::baked_in().map_err(anyhow::Error::msg)?;
+        if keys.names().next().is_none() {
+            terminal.note(
+                "this novactl was built without release keys: it checks labels, the control plane verifies signatures",
+            );
+        }
+        let mut checked: Vec<Artifact> = Vec::new();
+        for place in &self.artifacts {
+            let artifact = Artifact::check(place, self.kind, &self.version, &keys)?;
+            if let Some(twin) = checked.iter().find(|other| other.target == artifact.target) {
+                return Err(wrong_usage(format!(
+                    "a release has one artifact for each target, {} and {} are both signed for {}",
+                    twin.path.display(),
+                    artifact.path.display(),
+                    artifact.target
+                ))
+                .into());
+            }
+            checked.push(artifact);
+        }
+        Ok(checked)
+    }
+
+    /// A version is used once: what was published under it stays as it is.
+    fn may_go_on(&self, known: &Release, artifacts: &[Artifact]) -> Result<(), Failure> {
+        let same = artifacts.iter().all(|artifact| {
+            known.artifacts.iter().any(|a| a.target == artifact.target && a.sha256 == artifact.sha256)
+        });
+        let stands = format!("{} {} is {} already", self.kind, self.version, known.status.as_str());
+        match known.status {
+            ReleaseStatus::Draft => Ok(()),
+            ReleaseStatus::Published if same => Err(nothing_to_do(format!("{stands} with these artifacts"))),
+            ReleaseStatus::Published => Err(Failure::new(
+                Ending::Refused,
+                "release_exists",
+                format!("{stands} with other artifacts: a version is used once, publish a higher one"),
+            )),
+            ReleaseStatus::Yanked => Err(Failure::new(
+                Ending::Refused,
+                "release_exists",
+                format!("{stands}: a version is used once, publish a higher one"),
+            )),
+        }
+    }
+
+    fn upload(
+        &self,
+        control_plane: &ControlPlane,
+        terminal: &Terminal,
+        notes: &str,
+        artifact: &Artifact,
+    ) -> Result<Release, Failure> {
+        let bar = terminal.bar(artifact.size);
+        with_bytes(&bar);
+        bar.set_message(crate::terminal::clean(&artifact.target));
+        let form = Form::new(&artifact.file, artifact.size, &artifact.sha256)
+            .text("kind", self.kind.as_str())
+            .text("version", &self.version.to_string())
+            .text("channel", self.channel.as_str())
+            .text("notes", notes)
+            .text("signature", &artifact.signature);
+        let uploaded = control_plane.upload(super::RELEASES, form, &bar);
+        bar.finish_and_clear();
+        uploaded
+    }
+
+    /// An older draft may have another channel or other notes; whoever runs this last has said what it shall be.
+    fn settle(
+        &self,
+        control_plane: &ControlPlane,
+        release: Release,
+        notes: Option<String>,
+    ) -> anyhow::Result<Release> {
+        let patch = ReleasePatch {
+            status: (!self.draft).then_some(ReleaseStatus::Published),
+            channel: (release.channel != self.channel).then_some(self.channel),
+            notes: notes.filter(|notes| *notes != release.notes),
+        };
+        if patch == ReleasePatch::default() {
+            return Ok(release);
+        }
+        Ok(control_plane.patch(&super::path_of(&release), &patch)?)
+    }
+
+    fn show(&self, terminal: &Terminal, release: &Release) -> anyhow::Result<()> {
+        if terminal.json {
+            return terminal.json(release);
+        }
+        let status = release.status.as_str();
+        terminal.line(format!("{} {} is {status} on {}", release.kind, release.version, release.channel))?;
+        terminal.fact("id", &release.id)?;
+        for artifact in &release.artifacts {
+            terminal.fact("target", format!("{} ({})", artifact.target, HumanBytes(artifact.size)))?;
+        }
+        Ok(())
+    }
+}
+
+/// This very upload has arrived before.
+fn holds(release: &Release, artifact: &Artifact) -> bool {
+    release.artifacts.iter().any(|known| {
+        known.target == artifact.target
+            && known.sha256 == artifact.sha256
+            && known.signature.trim_end() == artifact.signature.trim_end()
+    })
+}

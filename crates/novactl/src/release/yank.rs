@@ -1,0 +1,64 @@
+//! `novactl release yank`
+
+use novacula_protocol::people::{Release, ReleasePatch, ReleaseStatus};
+use novacula_protocol::spec::Kind;
+use novacula_protocol::trusted_comment::plain_version;
+
+use crate::control_plane::ControlPlane;
+use crate::ending::{Ending, Failure, nothing_to_do};
+use crate::terminal::Terminal;
+
+/// Take a release back: it is offered to nobody any more
+///
+/// Executors that run it keep running it.
+#[derive(Debug, clap::Args)]
+pub struct Yank {
+    /// Its id, or its version
+    #[arg(value_name = "ID|VERSION")]
+    release: String,
+
+    /// With a version: its kind, agent or operator
+    #[arg(long, default_value = "agent", value_parser = super::kind)]
+    kind: Kind,
+}
+
+impl Yank {
+    /// Finds the release and yanks it.
+    pub fn run(&self, control_plane: &ControlPlane, terminal: &Terminal) -> anyhow::Result<Ending> {
+        let release = self.find(control_plane)?;
+        let named = format!("{} {}", release.kind, release.version);
+        if release.status == ReleaseStatus::Yanked {
+            return Err(nothing_to_do(format!("{named} is yanked already")).into());
+        }
+        let patch = ReleasePatch { status: Some(ReleaseStatus::Yanked), ..ReleasePatch::default() };
+        let release: Release = control_plane.patch(&super::path_of(&release), &patch)?;
+        if terminal.json {
+            terminal.json(&release)?;
+        } else {
+            terminal.line(format!("{named} is yanked: it is offered to nobody any more"))?;
+        }
+        Ok(Ending::Done)
+    }
+
+    fn find(&self, control_plane: &ControlPlane) -> Result<Release, Failure> {
+        let releases = super::all(control_plane, None)?;
+        let asked = plain_version(&self.release);
+        releases
+            .into_iter()
+            .find(|release| match &asked {
+                Some(version) => release.version == *version && release.kind == self.kind,
+                None => release.id == self.release,
+            })
+            .ok_or_else(|| {
+                Failure::new(
+                    Ending::Failed,
+                    "release_not_found",
+                    format!(
+                        "expected the id or the version of a release of kind {}, no release is `{}`: \
+                         see `novactl release list`",
+                        self.kind, self.release
+                    ),
+                )
+            })
+    }
+}
