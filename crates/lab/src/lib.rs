@@ -1,1 +1,33 @@
-//! placeholder
+//! The laboratory: what the promises about systemd, signatures and bad releases are tried on.
+//!
+//! A [`Host`] is a real systemd in a container of its own, cheap to boot and safe to cut the power of. What runs on
+//! it are real agents from [`builds`], bad ones from [`faults`], all signed by [`signing`]; what it talks to is the
+//! real [`ControlPlane`]. A [`Scene`] puts the three together.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test tool: its files, clocks and programs are its own, and it may say what it does"
+)]
+
+mod checkout;
+mod control_plane;
+mod guard;
+mod install;
+mod lock;
+mod people;
+mod wait;
+
+pub mod builds;
+pub mod faults;
+pub mod host;
+pub mod scene;
+pub mod signing;
+
+pub use control_plane::ControlPlane;
+pub use faults::{Fault, faulty_release};
+pub use host::{Host, Output, Suite};
+pub use people::Person;
+pub use scene::Scene;
+pub use signing::Signer;
+pub use wait::{poll, wait_for};

@@ -1,0 +1,164 @@
+//! Real builds of what we ship, as many versions of it as a test wants.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::checkout;
+use crate::install::install;
+use crate::lock::Lock;
+use crate::signing;
+
+/// The triple that releases of the laboratory are built and signed for: static, so that one build runs on every
+/// suite. Where the compiler cannot build static programs it is the triple of this machine.
+pub fn target() -> &'static str {
+    static TARGET: OnceLock<String> = OnceLock::new();
+    TARGET.get_or_init(|| {
+        let wanted = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+        if can_build_for(&wanted) {
+            return wanted;
+        }
+        eprintln!("lab: adding the Rust target {wanted}");
+        let added = Command::new("rustup").args(["target", "add", &wanted]).stdin(Stdio::null()).status();
+        if added.is_ok_and(|status| status.success()) && can_build_for(&wanted) {
+            return wanted;
+        }
+        let fallback = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+        eprintln!("lab: {wanted} is not to be had; releases are built for {fallback} instead");
+        fallback
+    })
+}
+
+/// The agent, built as this version.
+#[must_use]
+pub fn agent(version: &str) -> PathBuf {
+    static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    let built = built.get_or_insert_default();
+    built.entry(version.to_owned()).or_insert_with(|| build_agent(version)).clone()
+}
+
+/// The control plane.
+#[must_use]
+pub fn control_plane() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build_for_this_machine("novacula-control-plane")).clone()
+}
+
+/// The command line of release engineers and sysadmins.
+#[must_use]
+pub fn novactl() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build_for_this_machine("novactl")).clone()
+}
+
+/// The hash of some bytes, as the protocol writes it.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    checkout::hex(&Sha256::digest(bytes))
+}
+
+/// Compiles a program of one file without dependencies for [`target`].
+pub(crate) fn single_file(source: &Path, program: &Path) {
+    let compiled = Command::new("rustc")
+        .args(["--edition=2024", "--target", target(), "-Copt-level=1", "-Cpanic=abort", "-Cstrip=symbols"])
+        .arg("-o")
+        .arg(program)
+        .arg(source)
+        .stdin(Stdio::null())
+        .output()
+        .expect("rustc is installed");
+    assert!(
+        compiled.status.success(),
+        "{} compiles: {}",
+        source.display(),
+        String::from_utf8_lossy(&compiled.stderr)
+    );
+}
+
+fn build_agent(version: &str) -> PathBuf {
+    let keys = signing::trusted_keys();
+    let place = checkout::lab().join("agents").join(version);
+    let noted = checkout::beside(&place, "inputs");
+    let _lock = build_lock();
+    let inputs = fingerprint(&[Path::new("src"), Path::new("systemd"), Path::new("crates/protocol"), &keys]);
+    if place.exists() && fs::read_to_string(&noted).is_ok_and(|before| before == inputs) {
+        return place;
+    }
+    eprintln!("lab: building the agent {version} for {}", target());
+    cargo(
+        cargo_build()
+            .args(["--profile", "lab", "--package", "novacula-agent", "--bin", "novacula-agent"])
+            .args(["--target", target()])
+            .env("NOVACULA_BUILD_VERSION", version),
+    );
+    let built = build_folder().join(target()).join("lab/novacula-agent");
+    install(&fs::read(&built).expect("what was built can be read"), &place, 0o755);
+    fs::write(&noted, inputs).expect("what it was built from can be noted");
+    place
+}
+
+fn build_for_this_machine(program: &str) -> PathBuf {
+    let _lock = build_lock();
+    // The whole workspace is named so that features resolve as they do for `cargo test --workspace`: what the two
+    // have in common is then compiled once.
+    cargo(cargo_build().args(["--workspace", "--bin", program]));
+    build_folder().join("debug").join(program)
+}
+
+fn build_lock() -> Lock {
+    Lock::wait(&checkout::lab().join("build.lock"))
+}
+
+/// Apart from what a developer builds: these programs trust the throw-away key.
+fn build_folder() -> PathBuf {
+    checkout::lab().join("build")
+}
+
+fn cargo_build() -> Command {
+    let mut command = Command::new("cargo");
+    command
+        .args(["build", "--quiet", "--locked"])
+        .current_dir(checkout::root())
+        .env("CARGO_TARGET_DIR", build_folder())
+        .env("NOVACULA_KEYS_DIR", signing::trusted_keys())
+        .env_remove("NOVACULA_BUILD_VERSION")
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("CARGO_BUILD_TARGET");
+    command
+}
+
+fn cargo(command: &mut Command) {
+    let done = command.stdin(Stdio::null()).output().expect("cargo is installed");
+    assert!(done.status.success(), "cargo builds what is tested:\n{}", String::from_utf8_lossy(&done.stderr));
+}
+
+fn can_build_for(target: &str) -> bool {
+    let asked = Command::new("rustc").args(["--print", "target-libdir", "--target", target]).output();
+    asked.is_ok_and(|answer| Path::new(String::from_utf8_lossy(&answer.stdout).trim()).exists())
+}
+
+/// One hash over everything a build depends on; relative paths are below the checkout.
+fn fingerprint(inputs: &[&Path]) -> String {
+    let mut files = vec![PathBuf::from("Cargo.toml"), PathBuf::from("Cargo.lock")];
+    let mut folders: Vec<PathBuf> = inputs.iter().map(|input| input.to_path_buf()).collect();
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(checkout::root().join(&folder));
+        for entry in entries.unwrap_or_else(|e| panic!("{} can be read: {e}", folder.display())) {
+            let path = folder.join(entry.expect("a folder can be read").file_name());
+            if checkout::root().join(&path).is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    let mut hash = Sha256::new();
+    for file in files {
+        let bytes = fs::read(checkout::root().join(&file)).unwrap_or_default();
+        hash.update(format!("{} {}\n", file.display(), bytes.len()));
+        hash.update(&bytes);
+    }
+    format!("{} {}", target(), checkout::hex(&hash.finalize()))
+}

@@ -1,0 +1,136 @@
+//! A host with an agent on it and the control plane it talks to: where most tests begin.
+
+use std::path::Path;
+use std::time::Duration;
+
+use novacula_protocol::people::Upgrade;
+
+use crate::builds;
+use crate::control_plane::ControlPlane;
+use crate::host::{Host, Suite};
+use crate::people::Person;
+
+/// Where the agent's binary is on every host of the laboratory.
+pub const BINARY: &str = "/opt/novacula/bin/novacula-agent";
+/// What the last committed upgrade left beside it.
+pub const PREVIOUS: &str = "/opt/novacula/bin/novacula-agent.prev";
+/// The agent's config.
+pub const CONFIG: &str = "/etc/novacula/agent.toml";
+/// The agent's records.
+pub const DATA_DIR: &str = "/var/lib/novacula";
+/// The agent's unit.
+pub const AGENT: &str = "novacula-agent.service";
+/// The unit that judges a trial.
+pub const ROLLBACK: &str = "novacula-agent-rollback.service";
+/// The dead-man's switch of a trial.
+pub const TRIAL_TIMER: &str = "novacula-agent-trial.timer";
+
+/// Long enough to see a version die, short enough for a test.
+pub const HEALTH_WINDOW: Duration = Duration::from_secs(3);
+const END_LIMIT: Duration = Duration::from_secs(150);
+
+/// One host, one agent, one control plane.
+pub struct Scene {
+    /// The host with the agent.
+    pub host: Host,
+    /// What the agent talks to.
+    pub control_plane: ControlPlane,
+    name: String,
+}
+
+impl Scene {
+    /// A fresh host on which this version of the agent runs and syncs.
+    #[must_use]
+    pub fn with_agent(suite: Suite, version: &str) -> Self {
+        let scene = Self::with_agent_not_installed(suite, version);
+        scene.agent("install");
+        scene.host.ok(&format!("systemctl start {AGENT}"));
+        scene.owner().wait_for_version(&scene.name, version);
+        scene
+    }
+
+    /// A fresh host with the binary and the config in place, and nothing done with them.
+    #[must_use]
+    pub fn with_agent_not_installed(suite: Suite, version: &str) -> Self {
+        let control_plane = ControlPlane::start();
+        let host = Host::boot(suite);
+        let name = host.name().to_owned();
+        let scene = Self { host, control_plane, name };
+        scene.host.put(BINARY, &read(&builds::agent(version)), 0o755);
+        scene.host.put(CONFIG, scene.config().as_bytes(), 0o600);
+        scene
+    }
+
+    fn config(&self) -> String {
+        format!(
+            "[agent]\nname = \"{}\"\ndata_dir = \"{DATA_DIR}\"\nchannel = \"stable\"\nsync_interval_ms = 1000\n\n\
+             [agent.labels]\nlab = \"yes\"\n\n\
+             [control_plane]\nurl = \"{}\"\naccess_token = \"{}\"\n\n[logging]\nlevel = \"debug\"\n",
+            self.name,
+            self.control_plane.url(),
+            self.owner().executor_key(&self.name)
+        )
+    }
+
+    /// Whoever orders upgrades here.
+    #[must_use]
+    pub fn owner(&self) -> &Person {
+        self.control_plane.owner()
+    }
+
+    /// The executor's name, which is the host's.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs the agent's command line on the host, which must succeed; what it printed.
+    #[track_caller]
+    pub fn agent(&self, arguments: &str) -> String {
+        self.host.ok(&format!("{BINARY} {arguments}"))
+    }
+
+    /// Signs and publishes a release.
+    pub fn publish(&self, version: &str, file: &Path) {
+        self.owner().publish(version, file);
+    }
+
+    /// Orders an upgrade to a published release.
+    #[track_caller]
+    pub fn request(&self, version: &str) -> Upgrade {
+        let executor = self.owner().executor(&self.name).expect("the control plane knows the executor");
+        self.owner().request_upgrade(&executor, version, HEALTH_WINDOW)
+    }
+
+    /// Waits until an upgrade has ended in some way.
+    ///
+    /// # Panics
+    /// When it has not in two minutes and a half; with all that it has logged.
+    #[track_caller]
+    pub fn end_of(&self, requested: &Upgrade) -> Upgrade {
+        match self.owner().wait_for_end(&requested.id, END_LIMIT) {
+            Some(ended) => ended,
+            None => panic!(
+                "the upgrade ends within {END_LIMIT:?}; it is {:#?}",
+                self.owner().upgrade(&requested.id)
+            ),
+        }
+    }
+
+    /// Orders an upgrade and waits for its end.
+    #[track_caller]
+    pub fn upgrade_to(&self, version: &str) -> Upgrade {
+        let requested = self.request(version);
+        self.end_of(&requested)
+    }
+
+    /// The hash of a file on the host; `None` when there is none.
+    #[must_use]
+    pub fn sha256(&self, path: &str) -> Option<String> {
+        self.host.read(path).map(|bytes| builds::sha256(&bytes))
+    }
+}
+
+fn read(file: &Path) -> Vec<u8> {
+    std::fs::read(file).unwrap_or_else(|e| panic!("{} can be read: {e}", file.display()))
+}
