@@ -56,6 +56,7 @@ impl Answer {
                 ),
             ),
         };
+        failure.status = Some(status);
         if status == 401 {
             failure
                 .problem

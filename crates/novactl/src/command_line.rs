@@ -23,7 +23,7 @@ machine can read the command lines of all others.";
 
 /// Publish releases, enrol executors, request and watch upgrades
 #[derive(Debug, Parser)]
-#[command(name = "novactl", version, propagate_version = true, after_help = AFTER_HELP)]
+#[command(name = "novactl", version, after_help = AFTER_HELP)]
 pub struct CommandLine {
     #[command(flatten)]
     connection: connection::Options,

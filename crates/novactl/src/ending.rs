@@ -40,6 +40,8 @@ pub struct Failure {
     pub ending: Ending,
     /// For `--json`, and its sentence for people.
     pub problem: Problem,
+    /// Of the answer, if it came as one.
+    pub status: Option<u16>,
     /// The next try may succeed without anybody doing anything.
     passing: bool,
 }
@@ -48,7 +50,7 @@ impl Failure {
     /// Puts an ending, a code and a sentence together.
     pub fn new(ending: Ending, code: impl Into<String>, message: impl Into<String>) -> Self {
         let problem = Problem { code: code.into(), message: message.into(), details: serde_json::Map::new() };
-        Self { ending, problem, passing: false }
+        Self { ending, problem, status: None, passing: false }
     }
 
     /// Nobody could be asked, or the one asked was too busy.
@@ -73,7 +75,7 @@ impl Failure {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self { ending: Ending::Failed, problem, passing: false }
+        Self { ending: Ending::Failed, problem, status: None, passing: false }
     }
 }
 

@@ -32,27 +32,28 @@ impl Command {
     }
 }
 
-/// One executor with all that is known of it, by its name or id.
+/// One executor with all that is known of it, by its id or its name.
 pub fn find(control_plane: &ControlPlane, name_or_id: &str) -> Result<Executor, Failure> {
-    let found = control_plane
-        .all::<Executor>(EXECUTORS, &[("name", name_or_id)])?
-        .into_iter()
-        .find(|executor| executor.name == name_or_id);
-    let id = match found {
-        Some(executor) => executor.id,
-        None if is_id(name_or_id) => name_or_id.to_owned(),
-        None => {
-            return Err(Failure::new(
-                Ending::Failed,
-                "executor_not_found",
-                format!(
-                    "expected the name or the id of an executor, none is called `{name_or_id}`: \
-                     see `novactl executor list`"
-                ),
-            ));
+    let whole = |id: &str| control_plane.get::<Executor>(&format!("{EXECUTORS}/{id}"), &[]);
+    if is_id(name_or_id) {
+        match whole(name_or_id) {
+            // A name may look like an id.
+            Err(failure) if failure.status == Some(404) => {}
+            answered => return answered,
         }
-    };
-    control_plane.get(&format!("{EXECUTORS}/{id}"), &[])
+    }
+    let named = control_plane.all::<Executor>(EXECUTORS, &[("name", name_or_id)])?;
+    match named.into_iter().find(|executor| executor.name == name_or_id) {
+        Some(executor) => whole(&executor.id),
+        None => Err(Failure::new(
+            Ending::Failed,
+            "executor_not_found",
+            format!(
+                "expected the name or the id of an executor, none is called `{name_or_id}`: \
+                 see `novactl executor list`"
+            ),
+        )),
+    }
 }
 
 /// Whether a text can be an id: a UUID in its usual form, safe as part of a path.

@@ -151,3 +151,54 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
         format!("the file {} must be readable, it is not ({error})", path.display()),
     )
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test writes what is to be published")]
+mod tests {
+    use super::*;
+
+    /// Over the five bytes `bytes`, by a key that was thrown away.
+    const SIGNATURE: &str = "\
+untrusted comment: signature of a throw-away key
+RUT5e2NXcdNhLDiRNGqbsd5OT9VIMqL+Y50xpnmUFa8eIX2ESpGNmVO7lDKFF0af9+EkE924MTYiCVR4qpdLwcibDOAwndvizgw=
+trusted comment: kind:agent version:1.1.0 target:x86_64-unknown-linux-musl
+xxChxiRvM1MxC73gELKGWCquqCPpi7gJqbfPwMWzDQfww837DTVSgDwE5VI18GdCc7VJ5LcnM1H4TAg2nYYJDw==
+";
+
+    fn check_without_keys(signature: &str, version: &str) -> Result<Artifact, Failure> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("artifact");
+        std::fs::write(&path, "bytes").unwrap();
+        std::fs::write(dir.path().join("artifact.minisig"), signature).unwrap();
+        let keys = TrustedKeys::from_texts([]).unwrap();
+        let version = version.parse().unwrap();
+        Artifact::check(&place(path.to_str().unwrap()).unwrap(), Kind::Agent, &version, &keys)
+    }
+
+    #[test]
+    fn without_keys_the_labels_are_checked_and_the_bytes_are_hashed() {
+        let artifact = check_without_keys(SIGNATURE, "1.1.0").unwrap();
+        assert_eq!((artifact.size, artifact.target.as_str()), (5, "x86_64-unknown-linux-musl"));
+        assert_eq!(artifact.sha256, "277089d91c0bdf4f2e6862ba7e4a07605119431f5d13f726dd352b06f1b206a9");
+        assert_eq!(check_without_keys(SIGNATURE, "1.2.0").unwrap_err().problem.code, "wrong_version");
+        let legacy = SIGNATURE.replacen("\nRU", "\nRW", 1);
+        assert_eq!(check_without_keys(&legacy, "1.1.0").unwrap_err().problem.code, "signature_legacy");
+    }
+
+    #[test]
+    fn a_signature_lies_beside_its_artifact_or_where_it_is_said_to_be() {
+        let at = |artifact: &str, signature: &str| Place {
+            artifact: artifact.into(),
+            signature: signature.into(),
+        };
+        assert_eq!(place("a").unwrap(), at("a", "a.minisig"));
+        assert_eq!(place("a=b").unwrap(), at("a", "b"));
+        assert!(place("a=").is_err() && place("=b").is_err() && place("").is_err());
+        let dir = tempfile::tempdir().unwrap();
+        let odd = dir.path().join("version=1.1.0");
+        std::fs::write(&odd, "bytes").unwrap();
+        let odd = odd.to_str().unwrap();
+        assert_eq!(place(odd).unwrap(), at(odd, &format!("{odd}.minisig")));
+        assert_eq!(place(&format!("{odd}=b")).unwrap(), at(odd, "b"));
+    }
+}
