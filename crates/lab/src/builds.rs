@@ -9,6 +9,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use sha2::{Digest as _, Sha256};
 
 use crate::checkout;
+use crate::guard::Guarded;
 use crate::install::install;
 use crate::lock::Lock;
 use crate::signing;
@@ -133,8 +134,8 @@ fn cargo_build() -> Command {
 }
 
 fn cargo(command: &mut Command) {
-    let done = command.stdin(Stdio::null()).output().expect("cargo is installed");
-    assert!(done.status.success(), "cargo builds what is tested:\n{}", String::from_utf8_lossy(&done.stderr));
+    let (built, said) = Guarded::run(command);
+    assert!(built, "cargo builds what is tested:\n{said}");
 }
 
 fn can_build_for(target: &str) -> bool {

@@ -5,6 +5,8 @@ use std::io::{BufRead as _, BufReader, Lines};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
 
+use tempfile::TempDir;
+
 use crate::guard::Guarded;
 use crate::people::Person;
 use crate::{builds, checkout};
@@ -71,6 +73,30 @@ impl ControlPlane {
         self.running = Some(running);
     }
 
+    /// A copy of all it has kept, taken while it stands still.
+    ///
+    /// # Panics
+    /// When the copy cannot be made.
+    pub fn back_up(&mut self) -> TempDir {
+        let copy = tempfile::tempdir().expect("a temporary folder can be made");
+        self.stop();
+        copy_all(&self.folder, copy.path());
+        self.start_again();
+        copy
+    }
+
+    /// Starts it again on a copy of what it once kept, as after an accident.
+    ///
+    /// # Panics
+    /// When the copy cannot be put back.
+    pub fn restore(&mut self, copy: &TempDir) {
+        self.stop();
+        fs::remove_dir_all(&self.folder).expect("the folder of the control plane can be removed");
+        fs::create_dir_all(&self.folder).expect("the folder of the control plane can be made");
+        copy_all(copy.path(), &self.folder);
+        self.start_again();
+    }
+
     /// What it has said on stderr since it was made.
     #[must_use]
     pub fn log(&self) -> String {
@@ -92,6 +118,11 @@ impl Drop for ControlPlane {
             eprintln!("lab: {} cannot be removed: {e}", self.folder.display());
         }
     }
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().expect("cp is there");
+    assert!(copied.success(), "{} can be copied", from.display());
 }
 
 fn serve(folder: &Path, port: u16) -> Running {

@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use novacula_protocol::Stage;
 use novacula_protocol::people::Upgrade;
 
 use crate::builds;
 use crate::control_plane::ControlPlane;
 use crate::host::{Host, Suite};
 use crate::people::Person;
+use crate::wait::wait_for;
 
 /// Where the agent's binary is on every host of the laboratory.
 pub const BINARY: &str = "/opt/novacula/bin/novacula-agent";
@@ -27,6 +29,7 @@ pub const TRIAL_TIMER: &str = "novacula-agent-trial.timer";
 
 /// Long enough to see a version die, short enough for a test.
 pub const HEALTH_WINDOW: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_secs(60);
 const END_LIMIT: Duration = Duration::from_secs(150);
 
 /// One host, one agent, one control plane.
@@ -98,8 +101,56 @@ impl Scene {
     /// Orders an upgrade to a published release.
     #[track_caller]
     pub fn request(&self, version: &str) -> Upgrade {
+        self.request_with(version, HEALTH_WINDOW)
+    }
+
+    /// Orders an upgrade with another health window.
+    #[track_caller]
+    pub fn request_with(&self, version: &str, health_window: Duration) -> Upgrade {
         let executor = self.owner().executor(&self.name).expect("the control plane knows the executor");
-        self.owner().request_upgrade(&executor, version, HEALTH_WINDOW)
+        self.owner().request_upgrade(&executor, version, health_window)
+    }
+
+    /// Waits until an upgrade stands at this stage.
+    #[track_caller]
+    pub fn wait_for_stage(&self, requested: &Upgrade, stage: Stage) {
+        wait_for(&format!("the upgrade stands at {stage}"), SOON, || {
+            (self.owner().upgrade(&requested.id).stage == stage).then_some(())
+        });
+    }
+
+    /// Waits until this release stands at the path of the binary.
+    #[track_caller]
+    pub fn wait_until_in_place(&self, release: &Path) {
+        let expected = self.sha256_of(release);
+        wait_for("the release is in place", SOON, || (self.sha256(BINARY) == expected).then_some(()));
+    }
+
+    /// Waits until a unit is active.
+    #[track_caller]
+    pub fn wait_until_active(&self, unit: &str) {
+        self.wait_for_state(unit, "active");
+    }
+
+    /// Waits until a unit is inactive.
+    #[track_caller]
+    pub fn wait_until_inactive(&self, unit: &str) {
+        self.wait_for_state(unit, "inactive");
+    }
+
+    #[track_caller]
+    fn wait_for_state(&self, unit: &str, state: &str) {
+        wait_for(&format!("{unit} is {state}"), SOON, || {
+            (self.host.property(unit, "ActiveState") == state).then_some(())
+        });
+    }
+
+    /// Waits until a unit has logged something.
+    #[track_caller]
+    pub fn wait_for_journal(&self, unit: &str, part: &str) {
+        wait_for(&format!("{unit} logs `{part}`"), SOON, || {
+            self.host.journal(unit).contains(part).then_some(())
+        });
     }
 
     /// Waits until an upgrade has ended in some way.
@@ -122,6 +173,12 @@ impl Scene {
     pub fn upgrade_to(&self, version: &str) -> Upgrade {
         let requested = self.request(version);
         self.end_of(&requested)
+    }
+
+    /// The hash of a file here, as one on the host is given.
+    #[must_use]
+    pub fn sha256_of(&self, file: &Path) -> Option<String> {
+        Some(builds::sha256(&read(file)))
     }
 
     /// The hash of a file on the host; `None` when there is none.

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Keeps one host's file system, in a mount namespace of its own: nothing of it is ever mounted on the machine itself.
 # Stays until whoever started it lets go or ends in whatever way (its end of the pipe closes), then ends every
 # process of the host and removes what the host wrote. $1 the tree, $2 the host's folder, then its control groups.

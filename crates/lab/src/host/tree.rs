@@ -1,10 +1,11 @@
 //! The root trees of hosts: one per suite, made once, never written to again.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::{env, fs};
 
 use crate::checkout;
+use crate::guard::Guarded;
 use crate::lock::Lock;
 
 /// A Debian suite, chosen for the generation of systemd it brings.
@@ -95,18 +96,12 @@ impl Suite {
     }
 
     fn make(self, tree: &Path) {
-        let made = Command::new("mmdebstrap")
-            .args(["--quiet", "--variant=minbase", "--include=systemd,systemd-sysv,dbus", self.name()])
-            .arg(tree)
-            .stdin(Stdio::null())
-            .output()
-            .expect("mmdebstrap is installed (tests/prepare.sh)");
-        assert!(
-            made.status.success(),
-            "mmdebstrap makes a tree of {}: {}",
-            self.name(),
-            String::from_utf8_lossy(&made.stderr)
+        let (made, said) = Guarded::run(
+            Command::new("mmdebstrap")
+                .args(["--quiet", "--variant=minbase", "--include=systemd,systemd-sysv,dbus", self.name()])
+                .arg(tree),
         );
+        assert!(made, "mmdebstrap makes a tree of {}: {said}", self.name());
         for unit in MASKED {
             let mask = tree.join("etc/systemd/system").join(unit);
             std::os::unix::fs::symlink("/dev/null", &mask)

@@ -1,0 +1,33 @@
+# The two commands of the README are `make demo` and `make test`; both install what they need on Debian, as root.
+
+LAB := $(CURDIR)/target/lab
+KEY := $(LAB)/keys/trusted/lab.pub
+
+# One place for all builds, all trusting the throw-away key of this checkout: nothing is compiled twice, and nothing of
+# it can be mistaken for what a developer or packaging/release.sh builds.
+export CARGO_TARGET_DIR := $(LAB)/build
+export NOVACULA_KEYS_DIR := $(LAB)/keys/trusted
+
+.PHONY: demo test bench prepare
+
+demo: prepare $(KEY)
+	cargo run --quiet --locked --package novacula-lab --bin demo
+
+# What fails cheaply fails first: form, lints, functions, then whole programs on real hosts.
+test: prepare $(KEY)
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	cargo test --workspace --locked --lib --bins
+	cargo test --workspace --locked --doc
+	cargo test --workspace --locked --test '*' --no-fail-fast
+
+bench: prepare $(KEY)
+	benches/run.sh
+
+prepare:
+	tests/prepare.sh
+
+# crates/lab/src/signing.rs makes the same pair for whoever calls cargo without make.
+$(KEY):
+	mkdir -p $(LAB)/keys/secret $(LAB)/keys/trusted
+	minisign -G -W -f -s $(LAB)/keys/secret/lab.key -p $@ >/dev/null

@@ -1,0 +1,47 @@
+#!/bin/sh
+# Installs what the tests need and a bare Debian with Rust lacks; does nothing where nothing is missing.
+set -eu
+
+say() { printf 'prepare: %s\n' "$1" >&2; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+if [ "$(id -u)" != 0 ]; then
+    say "the tests run real systemd hosts in containers and need root; run them as root, best on a machine for tests"
+    exit 1
+fi
+if ! has cargo; then
+    say "Rust is missing; install it from https://rustup.rs and run this again"
+    exit 1
+fi
+
+packages=''
+need() { has "$1" || packages="$packages $2"; }
+need systemd-nspawn systemd-container
+need mmdebstrap mmdebstrap
+need minisign minisign
+need strace strace
+need gcc gcc
+need musl-gcc musl-tools
+need make make
+need python3 python3
+need openssl openssl
+need curl curl
+need git git
+if [ -n "$packages" ]; then
+    if ! has apt-get; then
+        say "these packages of Debian, or what they are called here, are missing:$packages"
+        exit 1
+    fi
+    say "installing$packages"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    # shellcheck disable=SC2086 # one word a package
+    apt-get install -y -qq --no-install-recommends $packages >/dev/null
+fi
+
+if has rustup; then
+    cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+    cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+    target=$(uname -m)-unknown-linux-musl
+    [ -d "$(rustc --print target-libdir --target "$target")" ] || rustup target add "$target"
+fi
