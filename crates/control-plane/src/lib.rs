@@ -1,1 +1,28 @@
-//! placeholder
+//! The control plane: keeps the catalogue of signed releases, hears the executors, and hands each its upgrade.
+
+pub mod settings;
+
+pub mod serve;
+
+mod app;
+mod background;
+mod routes;
+
+mod api;
+mod auth;
+mod extract;
+mod problem;
+
+mod artifact_folder;
+pub mod clock;
+mod fleet;
+mod ledger;
+mod secrets;
+mod store;
+
+mod executor;
+mod key;
+mod presence;
+mod range;
+mod said;
+mod upgrade;

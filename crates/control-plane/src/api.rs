@@ -1,0 +1,13 @@
+//! One file a resource or verb, with its errors.
+
+pub(crate) mod artifacts;
+pub(crate) mod enroll;
+pub(crate) mod enrolment_tokens;
+pub(crate) mod executor_keys;
+pub(crate) mod executors;
+pub(crate) mod health;
+pub(crate) mod releases;
+pub(crate) mod request_upgrade;
+pub(crate) mod sync;
+pub(crate) mod upgrades;
+pub(crate) mod upload;

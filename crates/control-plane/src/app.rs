@@ -1,0 +1,35 @@
+//! What every request can reach.
+
+use novacula_protocol::signature::TrustedKeys;
+use semver::Version;
+
+use crate::artifact_folder::ArtifactFolder;
+use crate::clock::Clock;
+use crate::fleet::Fleet;
+use crate::store::Store;
+
+/// What may be set about how the control plane behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// How long after its due time an upgrade waits to be picked up.
+    pub pending_upgrade_ttl_ms: u64,
+    /// How old the last sync of an online executor may be.
+    pub heartbeat_timeout_ms: u64,
+    /// What executors are told to wait between two syncs.
+    pub sync_interval_ms: u64,
+    /// The largest artifact that is taken.
+    pub max_artifact_bytes: u64,
+    /// How executors reach us; else as the request came in.
+    pub public_url: Option<String>,
+}
+
+/// The control plane behind its routes.
+pub(crate) struct App {
+    pub store: Store,
+    pub fleet: Fleet,
+    pub artifacts: ArtifactFolder,
+    pub keys: TrustedKeys,
+    pub clock: Clock,
+    pub rules: Rules,
+    pub version: Version,
+}

@@ -1,0 +1,235 @@
+//! Pure: one executor, what a sync may say, and what of it changes a durable fact.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use novacula_protocol::people::{self, Presence};
+use novacula_protocol::reach::{self, Standpoint};
+use novacula_protocol::spec::Kind;
+use novacula_protocol::sync::{Channel, Held, SyncRequest};
+use semver::Version;
+use uuid::Uuid;
+
+use crate::upgrade::Upgrade;
+
+/// One executor as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Executor {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose.
+    pub account_id: Uuid,
+    /// The key it syncs with.
+    pub key_id: Uuid,
+    /// Grows with every durable change of the executor or its upgrades, so that a late copy is known as one.
+    pub revision: u64,
+    /// Unique inside the account.
+    pub name: String,
+    /// Fixed by the first sync.
+    pub kind: Kind,
+    /// What runs there.
+    pub current_version: Version,
+    /// What it follows.
+    pub channel: Channel,
+    /// Rust target triple.
+    pub target: String,
+    /// From its config.
+    pub labels: BTreeMap<String, String>,
+    /// A sysadmin's hold.
+    pub held: Option<Held>,
+    /// Starts of the service since boot; kept with the presence.
+    pub restarts: u32,
+    /// Its last sync; kept with the presence.
+    pub last_seen_at: Timestamp,
+    /// Its first sync.
+    pub created_at: Timestamp,
+}
+
+/// An executor with its latest upgrade, open or ended, as they stood at one revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The executor.
+    pub executor: Executor,
+    /// The latest upgrade.
+    pub upgrade: Option<Upgrade>,
+}
+
+impl Snapshot {
+    /// The upgrade that has not ended.
+    #[must_use]
+    pub fn open_upgrade(&self) -> Option<&Upgrade> {
+        self.upgrade.as_ref().filter(|upgrade| upgrade.is_open())
+    }
+
+    /// What people see.
+    #[must_use]
+    pub fn shown(&self, status: Presence, control_plane: &Version) -> people::Executor {
+        let executor = &self.executor;
+        people::Executor {
+            id: executor.id.to_string(),
+            name: executor.name.clone(),
+            kind: executor.kind,
+            current_version: executor.current_version.clone(),
+            channel: executor.channel,
+            target: executor.target.clone(),
+            labels: executor.labels.clone(),
+            status,
+            support: reach::support(&executor.current_version, control_plane),
+            held: executor.held.clone(),
+            restarts: executor.restarts,
+            last_seen_at: executor.last_seen_at,
+            created_at: executor.created_at,
+            pending_upgrade_id: self.open_upgrade().map(|upgrade| upgrade.shown.id.clone()),
+            available_upgrades: None,
+            available_downgrades: None,
+        }
+    }
+}
+
+impl Executor {
+    /// The first sync of a name.
+    #[must_use]
+    pub fn introduced(id: Uuid, account_id: Uuid, key_id: Uuid, said: &SyncRequest, now: Timestamp) -> Self {
+        Self {
+            id,
+            account_id,
+            key_id,
+            revision: 0,
+            name: said.name.clone(),
+            kind: said.kind,
+            current_version: said.current_version.clone(),
+            channel: said.channel,
+            target: said.target.clone(),
+            labels: said.labels.clone(),
+            held: said.held.clone(),
+            restarts: said.restarts,
+            last_seen_at: now,
+            created_at: now,
+        }
+    }
+
+    /// Takes over the durable facts of a sync.
+    pub fn hear(&mut self, said: &SyncRequest) {
+        self.current_version.clone_from(&said.current_version);
+        self.channel = said.channel;
+        self.target.clone_from(&said.target);
+        self.labels.clone_from(&said.labels);
+        self.held.clone_from(&said.held);
+    }
+
+    /// The sync says nothing new that must be durable.
+    #[must_use]
+    pub fn knows(&self, said: &SyncRequest) -> bool {
+        self.current_version == said.current_version
+            && self.channel == said.channel
+            && self.target == said.target
+            && self.labels == said.labels
+            && self.held == said.held
+    }
+
+    /// Where it stands, for the rules of reachability.
+    #[must_use]
+    pub fn standpoint(&self) -> Standpoint<'_> {
+        Standpoint {
+            kind: self.kind,
+            version: &self.current_version,
+            channel: self.channel,
+            target: &self.target,
+        }
+    }
+}
+
+/// Why a sync or an enrolment is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityRefused {
+    /// The key was revoked, or never was one.
+    #[error("the key or token is unknown, revoked, expired or used up; ask your administrator for a new one")]
+    UnknownKey,
+    /// The key belongs to another name.
+    #[error(
+        "this key belongs to the executor `{bound}`, it cannot be used for `{asked}`; give every executor its own key"
+    )]
+    KeyBound {
+        /// Whose it is.
+        bound: String,
+        /// Who came with it.
+        asked: String,
+    },
+    /// The name belongs to another live key.
+    #[error(
+        "the name `{0}` belongs to another key that is still valid; revoke that key first, or choose another name"
+    )]
+    NameTaken(String),
+    /// The kind differs from that of the first sync.
+    #[error(
+        "`{name}` is an executor of kind {fixed} since its first sync, it cannot become one of kind {said}"
+    )]
+    KindMismatch {
+        /// Whose.
+        name: String,
+        /// By the first sync.
+        fixed: Kind,
+        /// By this one.
+        said: Kind,
+    },
+}
+
+/// Who holds a name that somebody claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// No executor has it, and no other live key waits for it.
+    Nobody,
+    /// The key that claims it.
+    Claimant,
+    /// A key that was revoked.
+    RevokedKey,
+    /// A live key whose executor has synced.
+    AnotherLiveKey,
+    /// A live key that was made for the name, and whose executor has not synced yet.
+    AnotherKeyInWaiting,
+}
+
+/// May the key, bound to `bound` or to nobody yet, sync as `asked`?
+///
+/// # Errors
+/// `key_bound` or `name_taken`.
+pub fn claim_name(bound: Option<&str>, asked: &str, holder: Holder) -> Result<(), IdentityRefused> {
+    match (bound, holder) {
+        (Some(bound), _) if bound != asked => {
+            Err(IdentityRefused::KeyBound { bound: bound.to_owned(), asked: asked.to_owned() })
+        }
+        (_, Holder::AnotherLiveKey) | (None, Holder::AnotherKeyInWaiting) => {
+            Err(IdentityRefused::NameTaken(asked.to_owned()))
+        }
+        // Two keys were made for one name and neither was used: the first to sync has it.
+        (Some(_), Holder::AnotherKeyInWaiting)
+        | (_, Holder::Nobody | Holder::Claimant | Holder::RevokedKey) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_one_name_and_a_name_one_live_key() {
+        for (sentence, bound, holder, expected) in [
+            ("a fresh key takes a free name", None, Holder::Nobody, Ok(())),
+            ("a key keeps its name", Some("a"), Holder::Claimant, Ok(())),
+            ("a new key takes over from a revoked one", None, Holder::RevokedKey, Ok(())),
+            ("a key made for the name takes over too", Some("a"), Holder::RevokedKey, Ok(())),
+            ("a bound key cannot change its name", Some("b"), Holder::Nobody, Err("key_bound")),
+            ("a live name cannot be taken", None, Holder::AnotherLiveKey, Err("name_taken")),
+            ("not even by a key made for it", Some("a"), Holder::AnotherLiveKey, Err("name_taken")),
+            ("a name in waiting is not free", None, Holder::AnotherKeyInWaiting, Err("name_taken")),
+            ("of two keys made for it, the first has it", Some("a"), Holder::AnotherKeyInWaiting, Ok(())),
+        ] {
+            let verdict = claim_name(bound, "a", holder).map_err(|refused| match refused {
+                IdentityRefused::KeyBound { .. } => "key_bound",
+                IdentityRefused::NameTaken(_) => "name_taken",
+                _ => "other",
+            });
+            assert_eq!(verdict, expected, "{sentence}");
+        }
+    }
+}

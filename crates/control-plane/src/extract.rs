@@ -1,0 +1,126 @@
+//! Reading requests so that what cannot be read is answered with a problem that says where.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use novacula_protocol::people::Page;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::problem::ApiError;
+
+/// A JSON body, whatever the content type says.
+pub(crate) struct Body<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let bytes = Bytes::from_request(request, state).await.map_err(|e| unreadable(&e))?;
+        let Json(body) = Json::from_bytes(&bytes).map_err(|e| ApiError::invalid(e.body_text()))?;
+        Ok(Self(body))
+    }
+}
+
+fn unreadable(rejection: &BytesRejection) -> ApiError {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large("the body is larger than this call takes"),
+        _ => ApiError::invalid(rejection.body_text()),
+    }
+}
+
+/// The id at the end of a path. What is no id is the id of nothing.
+pub(crate) struct Id(pub Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.ok().and_then(|Path(id)| id.parse().ok()).map(Self).ok_or_else(|| ApiError::not_found("id"))
+    }
+}
+
+/// The most rows on one page.
+pub(crate) const MAX_LIMIT: u32 = 500;
+const DEFAULT_LIMIT: u32 = 100;
+
+/// The query of a list: which page, and filters by name.
+pub(crate) struct ListQuery {
+    pub cursor: Option<String>,
+    pub limit: u32,
+    filters: Vec<(String, String)>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state)
+            .await
+            .map_err(|e| ApiError::invalid(e.body_text()))?;
+        let mut query = Self { cursor: None, limit: DEFAULT_LIMIT, filters: Vec::new() };
+        for (name, value) in pairs {
+            match name.as_str() {
+                "cursor" => query.cursor = Some(value),
+                "limit" => {
+                    query.limit = value
+                        .parse()
+                        .ok()
+                        .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+                        .ok_or_else(|| {
+                            ApiError::invalid(format!("`limit` must be 1 to {MAX_LIMIT}, it is `{value}`"))
+                        })?;
+                }
+                _ => query.filters.push((name, value)),
+            }
+        }
+        Ok(query)
+    }
+}
+
+impl ListQuery {
+    /// Hands out every filter once; a name that `take` does not know is a mistake to be told, not a filter to drop.
+    pub(crate) fn each_filter(
+        &self,
+        known: &str,
+        mut take: impl FnMut(&str, &str) -> Result<bool, ApiError>,
+    ) -> Result<(), ApiError> {
+        for (name, value) in &self.filters {
+            if !take(name, value)? {
+                return Err(ApiError::invalid(format!("there is no filter `{name}` here, only {known}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The cursor of a list that is ordered by id.
+    pub(crate) fn cursor_id(&self) -> Result<Option<Uuid>, ApiError> {
+        let read = |cursor: &String| cursor.parse().map_err(|_| bad_cursor());
+        self.cursor.as_ref().map(read).transpose()
+    }
+}
+
+pub(crate) fn bad_cursor() -> ApiError {
+    ApiError::invalid("`cursor` must be the `nextCursor` of the page before")
+}
+
+/// The word that a filter's value names.
+pub(crate) fn word<T>(name: &str, value: &str, read: impl Fn(&str) -> Option<T>) -> Result<T, ApiError> {
+    read(value).ok_or_else(|| ApiError::invalid(format!("`{name}` cannot be `{value}`")))
+}
+
+impl ListQuery {
+    /// A page of rows of which one more than `limit` was asked for, to know whether another page follows.
+    pub(crate) fn page<T>(&self, rows: impl Iterator<Item = T>, cursor: impl Fn(&T) -> String) -> Page<T> {
+        let limit = self.limit as usize;
+        let mut items: Vec<T> = rows.take(limit + 1).collect();
+        let has_more = items.len() > limit;
+        items.truncate(limit);
+        let next_cursor = items.last().filter(|_| has_more).map(cursor);
+        Page { items, next_cursor }
+    }
+}

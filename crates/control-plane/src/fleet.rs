@@ -1,0 +1,282 @@
+//! What the control plane remembers of every executor, so that an unchanged sync costs no durable write.
+//!
+//! A copy of the store that is never ahead of it: changes come in as snapshots after their commit, and the revision
+//! tells a late one from a new one. Only three things live here first: when an executor was last heard, how often
+//! its service started, and how many bytes it has.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use novacula_protocol::people;
+use novacula_protocol::sync::SyncRequest;
+use uuid::Uuid;
+
+use crate::executor::{IdentityRefused, Snapshot};
+use crate::key::ExecutorKey;
+use crate::secrets::SecretHash;
+use crate::store::LastSeen;
+use crate::upgrade::{self, Upgrade};
+
+/// The memory of the fleet. Its lock is held for a look or a note, never while waiting for anything.
+#[derive(Default)]
+pub struct Fleet(Mutex<Memory>);
+
+#[derive(Default)]
+struct Memory {
+    keys: HashMap<SecretHash, Key>,
+    hashes: HashMap<Uuid, SecretHash>,
+    executors: HashMap<Uuid, Entry>,
+    names: BTreeMap<(Uuid, String), Uuid>,
+    with_open_upgrade: HashSet<Uuid>,
+    /// A snapshot that was on its way when its executor was deleted must not bring it back.
+    deleted: HashSet<Uuid>,
+}
+
+struct Key {
+    id: Uuid,
+    account_id: Uuid,
+    bound_name: Option<String>,
+    executor_id: Option<Uuid>,
+}
+
+struct Entry {
+    snapshot: Snapshot,
+    was_heard_since_kept: bool,
+}
+
+/// A live key, as an executor presents it.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyHolder {
+    /// The key.
+    pub key_id: Uuid,
+    /// Whose.
+    pub account_id: Uuid,
+    /// How it was found.
+    pub hash: SecretHash,
+}
+
+/// What a sync means to the memory.
+#[derive(Debug)]
+pub enum Heard {
+    /// Nothing new; the open upgrade, if any.
+    Known(Option<Box<Upgrade>>),
+    /// Something the store has to hear first.
+    News,
+}
+
+impl Fleet {
+    /// Starts from what the store holds.
+    #[must_use]
+    pub fn remembering(keys: Vec<ExecutorKey>, snapshots: Vec<Snapshot>) -> Self {
+        let fleet = Self::default();
+        for key in keys {
+            fleet.add_key(&key);
+        }
+        for snapshot in snapshots {
+            fleet.absorb(snapshot);
+        }
+        fleet
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The live key with this hash.
+    #[must_use]
+    pub fn key(&self, hash: SecretHash) -> Option<KeyHolder> {
+        let memory = self.memory();
+        let key = memory.keys.get(&hash)?;
+        Some(KeyHolder { key_id: key.id, account_id: key.account_id, hash })
+    }
+
+    /// Notes a new key.
+    pub fn add_key(&self, key: &ExecutorKey) {
+        let mut memory = self.memory();
+        memory.hashes.insert(key.id, key.hash);
+        let bound_name = key.bound_name.clone();
+        memory
+            .keys
+            .insert(key.hash, Key { id: key.id, account_id: key.account_id, bound_name, executor_id: None });
+    }
+
+    /// Forgets a key: from now on it is unknown.
+    pub fn remove_key(&self, key_id: Uuid) {
+        let mut memory = self.memory();
+        if let Some(hash) = memory.hashes.remove(&key_id) {
+            memory.keys.remove(&hash);
+        }
+    }
+
+    /// Holds a sync against the memory, and notes what is not durable of it.
+    ///
+    /// # Errors
+    /// When key, name or kind do not fit.
+    pub fn hear(&self, by: KeyHolder, said: &SyncRequest, now: Timestamp) -> Result<Heard, IdentityRefused> {
+        let mut memory = self.memory();
+        let key = memory.keys.get(&by.hash).ok_or(IdentityRefused::UnknownKey)?;
+        if let Some(bound) = key.bound_name.as_ref().filter(|bound| **bound != said.name) {
+            return Err(IdentityRefused::KeyBound { bound: bound.clone(), asked: said.name.clone() });
+        }
+        let Some(executor_id) = key.executor_id else { return Ok(Heard::News) };
+        let Some(entry) = memory.executors.get_mut(&executor_id) else { return Ok(Heard::News) };
+        let executor = &mut entry.snapshot.executor;
+        if executor.kind != said.kind {
+            let name = said.name.clone();
+            return Err(IdentityRefused::KindMismatch { name, fixed: executor.kind, said: said.kind });
+        }
+        if executor.key_id != by.key_id || !executor.knows(said) {
+            return Ok(Heard::News);
+        }
+        if let Some(report) = &said.upgrade {
+            match &mut entry.snapshot.upgrade {
+                Some(known) if upgrade::is_about(report, known) => {
+                    let moved = upgrade::absorb(known, report, now);
+                    if upgrade::is_durable_change(known, &moved) || !report.log.is_empty() {
+                        return Ok(Heard::News);
+                    }
+                    *known = moved;
+                }
+                // The end of an upgrade before the latest still belongs into its history.
+                _ if report.stage.is_end() => return Ok(Heard::News),
+                _ => {}
+            }
+        }
+        executor.last_seen_at = now;
+        executor.restarts = said.restarts;
+        entry.was_heard_since_kept = true;
+        Ok(Heard::Known(entry.snapshot.open_upgrade().cloned().map(Box::new)))
+    }
+
+    /// Takes over what was committed, unless something newer has been already.
+    pub fn absorb(&self, mut snapshot: Snapshot) {
+        let mut memory = self.memory();
+        let id = snapshot.executor.id;
+        if memory.deleted.contains(&id) {
+            return;
+        }
+        if let Some(known) = memory.executors.get(&id) {
+            if known.snapshot.executor.revision >= snapshot.executor.revision {
+                return;
+            }
+            keep_what_lives_here(&known.snapshot, &mut snapshot);
+        }
+        let executor = &snapshot.executor;
+        memory.names.insert((executor.account_id, executor.name.clone()), id);
+        if let Some(hash) = memory.hashes.get(&executor.key_id).copied()
+            && let Some(key) = memory.keys.get_mut(&hash)
+        {
+            key.executor_id = Some(id);
+            key.bound_name = Some(executor.name.clone());
+        }
+        if snapshot.open_upgrade().is_some() {
+            memory.with_open_upgrade.insert(id);
+        } else {
+            memory.with_open_upgrade.remove(&id);
+        }
+        let was_heard_since_kept = memory.executors.get(&id).is_some_and(|known| known.was_heard_since_kept);
+        memory.executors.insert(id, Entry { snapshot, was_heard_since_kept });
+    }
+
+    /// Notes that an executor was heard.
+    pub fn seen(&self, id: Uuid, restarts: u32, now: Timestamp) {
+        if let Some(entry) = self.memory().executors.get_mut(&id) {
+            entry.snapshot.executor.last_seen_at = now;
+            entry.snapshot.executor.restarts = restarts;
+            entry.was_heard_since_kept = true;
+        }
+    }
+
+    /// Forgets a deleted executor; its key may introduce it anew.
+    pub fn forget(&self, id: Uuid) {
+        let mut memory = self.memory();
+        memory.deleted.insert(id);
+        memory.with_open_upgrade.remove(&id);
+        let Some(entry) = memory.executors.remove(&id) else { return };
+        let executor = entry.snapshot.executor;
+        memory.names.remove(&(executor.account_id, executor.name));
+        if let Some(hash) = memory.hashes.get(&executor.key_id).copied()
+            && let Some(key) = memory.keys.get_mut(&hash)
+        {
+            key.executor_id = None;
+        }
+    }
+
+    /// One executor of the account.
+    #[must_use]
+    pub fn executor(&self, account_id: Uuid, id: Uuid) -> Option<Snapshot> {
+        let memory = self.memory();
+        let snapshot = &memory.executors.get(&id)?.snapshot;
+        (snapshot.executor.account_id == account_id).then(|| snapshot.clone())
+    }
+
+    /// The next executors of the account by name, at most `limit`.
+    #[must_use]
+    pub fn after(&self, account_id: Uuid, name: Option<&str>, limit: usize) -> Vec<Snapshot> {
+        let memory = self.memory();
+        let start = match name {
+            Some(name) => Bound::Excluded((account_id, name.to_owned())),
+            None => Bound::Included((account_id, String::new())),
+        };
+        memory
+            .names
+            .range((start, Bound::Unbounded))
+            .take_while(|((account, _), _)| *account == account_id)
+            .filter_map(|(_, id)| memory.executors.get(id))
+            .take(limit)
+            .map(|entry| entry.snapshot.clone())
+            .collect()
+    }
+
+    /// Puts the bytes known here over those of an upgrade read from the store.
+    pub fn show_bytes(&self, shown: &mut people::Upgrade) {
+        let Ok(executor_id) = shown.executor_id.parse::<Uuid>() else { return };
+        let memory = self.memory();
+        let known = memory.executors.get(&executor_id).and_then(|entry| entry.snapshot.upgrade.as_ref());
+        if let Some(known) = known.filter(|known| known.shown.id == shown.id) {
+            shown.bytes_done = known.shown.bytes_done;
+            shown.bytes_total = known.shown.bytes_total;
+        }
+    }
+
+    /// The upgrades that were not picked up in time.
+    #[must_use]
+    pub fn overdue(&self, now: Timestamp) -> Vec<String> {
+        let memory = self.memory();
+        let open = memory
+            .with_open_upgrade
+            .iter()
+            .filter_map(|id| memory.executors.get(id)?.snapshot.open_upgrade());
+        open.filter(|open| upgrade::lapse(open, now).is_some()).map(|open| open.shown.id.clone()).collect()
+    }
+
+    /// Whom we have heard since this was last asked.
+    #[must_use]
+    pub fn take_heard(&self) -> Vec<LastSeen> {
+        self.memory()
+            .executors
+            .values_mut()
+            .filter_map(|entry| {
+                let executor = &entry.snapshot.executor;
+                std::mem::take(&mut entry.was_heard_since_kept).then_some(LastSeen {
+                    executor_id: executor.id,
+                    at: executor.last_seen_at,
+                    restarts: executor.restarts,
+                })
+            })
+            .collect()
+    }
+}
+
+fn keep_what_lives_here(known: &Snapshot, new: &mut Snapshot) {
+    new.executor.last_seen_at = new.executor.last_seen_at.max(known.executor.last_seen_at);
+    new.executor.restarts = known.executor.restarts;
+    if let (Some(known), Some(new)) = (&known.upgrade, &mut new.upgrade)
+        && known.shown.id == new.shown.id
+    {
+        new.shown.bytes_done = new.shown.bytes_done.max(known.shown.bytes_done);
+        new.shown.bytes_total = new.shown.bytes_total.max(known.shown.bytes_total);
+    }
+}

@@ -1,0 +1,80 @@
+//! The command line of the control plane.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use novacula_control_plane::clock::Clock;
+use novacula_control_plane::serve;
+use novacula_control_plane::settings::{ServeArgs, Settings};
+use novacula_protocol::signature::TrustedKeys;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Keeps the catalogue of releases, hears the executors, and hands each its upgrade.
+#[derive(Parser)]
+#[command(name = "novacula-control-plane", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the control plane until it is told to end.
+    Serve(Box<ServeArgs>),
+}
+
+const FAILED: u8 = 1;
+const WRONG_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let Command::Serve(args) = Cli::parse().command;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let is_terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(is_terminal)
+        .init();
+    let settings = match Settings::read(*args) {
+        Ok(settings) => settings,
+        Err(line) => return refuse(WRONG_USAGE, &line),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => return refuse(FAILED, &format!("the runtime does not start: {e}")),
+    };
+    match runtime.block_on(serve(settings)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(line) => refuse(FAILED, &line),
+    }
+}
+
+async fn serve(settings: Settings) -> Result<(), String> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(|e| format!("no signals: {e}"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| format!("no signals: {e}"))?;
+    let keys = TrustedKeys::baked_in()?;
+    let running = serve::start(settings, keys, Clock::of_the_system()).await.map_err(|e| e.to_string())?;
+    if let Some(token) = &running.owner_token {
+        say(&format!("owner token (shown once): {token}"));
+    }
+    say(&format!("listening on http://{}", running.address));
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("ending");
+    running.stop().await;
+    Ok(())
+}
+
+/// Nobody may be reading; that is no reason not to serve.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+fn refuse(code: u8, line: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr().lock(), "novacula-control-plane: {line}");
+    ExitCode::from(code)
+}

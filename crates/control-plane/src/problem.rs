@@ -1,0 +1,93 @@
+//! The one error answer: a status, the protocol's problem, and when to come again.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use novacula_protocol::problem::{ErrorBody, Problem};
+use serde_json::{Map, Value};
+
+use crate::store::StoreError;
+
+/// An answer that is not a success.
+#[derive(Debug, thiserror::Error)]
+#[error("{status} {code}: {message}")]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    details: Map<String, Value>,
+    retry_after_s: Option<u32>,
+}
+
+pub(crate) type Answer<T> = Result<T, ApiError>;
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), details: Map::new(), retry_after_s: None }
+    }
+
+    pub(crate) fn with(mut self, detail: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(detail.to_owned(), value.into());
+        self
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", message)
+    }
+
+    pub(crate) fn unauthenticated(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message)
+    }
+
+    pub(crate) fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {what}"))
+    }
+
+    pub(crate) fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, message)
+    }
+
+    pub(crate) fn too_large(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+    }
+
+    pub(crate) fn disk_full() -> Self {
+        let sentence = "the control plane's disk is full; free some space and upload again, nothing was kept";
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", sentence)
+    }
+
+    /// Our fault: the cause goes to the log, not to the caller.
+    pub(crate) fn internal(cause: impl std::fmt::Display) -> Self {
+        tracing::error!("{cause}");
+        let sentence = "the control plane failed; its log says why";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", sentence)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        let retry_after_s = match error {
+            StoreError::Busy | StoreError::Stopped => 1,
+            StoreError::Full | StoreError::Failed(_) => 10,
+        };
+        tracing::error!("{error}");
+        let sentence = "the control plane cannot write or read its store at the moment; try again later";
+        let mut refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence);
+        refused.retry_after_s = Some(retry_after_s);
+        refused
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let problem = Problem { code: self.code.to_owned(), message: self.message, details: self.details };
+        let mut response = (self.status, Json(ErrorBody { error: problem })).into_response();
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,125 @@
+//! From settings to a listening control plane, and back to nothing.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fs2::FileExt;
+use novacula_protocol::enroll::USER_TOKEN_PREFIX;
+use novacula_protocol::signature::TrustedKeys;
+use semver::Version;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::app::App;
+use crate::artifact_folder::ArtifactFolder;
+use crate::clock::Clock;
+use crate::fleet::Fleet;
+use crate::secrets::{self, NoRandomness, SecretHash};
+use crate::settings::Settings;
+use crate::store::{self, Store, StoreError};
+use crate::{background, routes};
+
+/// How long answers that are under way may take once the end is asked for.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why the control plane does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory is of no use.
+    #[error("the data directory {0} must be a folder this user can write: {1}")]
+    DataDir(PathBuf, std::io::Error),
+    /// Somebody else has it.
+    #[error("the data directory {0} is in use by another control plane; give each its own")]
+    InUse(PathBuf),
+    /// The address is of no use.
+    #[error("cannot listen on {0}: {1}; choose another with --listen or --port")]
+    Listen(SocketAddr, std::io::Error),
+    /// The database file is of no use.
+    #[error(transparent)]
+    Open(#[from] store::OpenError),
+    /// The database is.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No token can be made.
+    #[error(transparent)]
+    Secret(#[from] NoRandomness),
+    /// This program does not know its own version.
+    #[error("the version of this program must be semver: {0}")]
+    Version(#[from] semver::Error),
+}
+
+/// A control plane that listens.
+pub struct Running {
+    /// Where.
+    pub address: SocketAddr,
+    /// On the very first start: the owner's token, to be shown once.
+    pub owner_token: Option<String>,
+    app: Arc<App>,
+    end: oneshot::Sender<()>,
+    server: JoinHandle<std::io::Result<()>>,
+    background: JoinHandle<()>,
+    _lock: std::fs::File,
+}
+
+/// Starts a control plane; it trusts `keys` and lives by `clock`.
+///
+/// # Errors
+/// One sentence about what is in the way.
+pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Result<Running, StartError> {
+    let data_dir = settings.data_dir;
+    let lock = take_data_dir(&data_dir)?;
+    let artifacts = ArtifactFolder::open(data_dir.join("artifacts"))
+        .map_err(|e| StartError::DataDir(data_dir.clone(), e))?;
+    let asked = SocketAddr::new(settings.listen, settings.port);
+    let listener = TcpListener::bind(asked).await.map_err(|e| StartError::Listen(asked, e))?;
+    let address = listener.local_addr().map_err(|e| StartError::Listen(asked, e))?;
+    let store = Store::open(&settings.database)?;
+
+    let token = secrets::issue(USER_TOKEN_PREFIX)?;
+    let ids = [clock.new_id(), clock.new_id()];
+    let is_first_start = store.found_account(ids, SecretHash::of(&token), clock.now()).await?;
+    let fleet = Fleet::remembering(store.live_keys().await?, store.snapshots().await?);
+    let version = Version::parse(env!("CARGO_PKG_VERSION"))?;
+    let app = Arc::new(App { store, fleet, artifacts, keys, clock, rules: settings.rules, version });
+
+    let (end, ended) = oneshot::channel();
+    let router = routes::router(Arc::clone(&app));
+    let server = axum::serve(listener, router).with_graceful_shutdown(async {
+        let _ = ended.await;
+    });
+    Ok(Running {
+        address,
+        owner_token: is_first_start.then_some(token),
+        server: tokio::spawn(server.into_future()),
+        background: tokio::spawn(background::run(Arc::clone(&app))),
+        app,
+        end,
+        _lock: lock,
+    })
+}
+
+impl Running {
+    /// Ends: no new requests, those under way get some time, and what was only remembered becomes durable.
+    pub async fn stop(self) {
+        let _ = self.end.send(());
+        if tokio::time::timeout(GRACE, self.server).await.is_err() {
+            tracing::warn!("some requests were cut off");
+        }
+        self.background.abort();
+        if let Err(e) = self.app.keep_presence().await {
+            tracing::error!("the presence of executors is not kept: {e}");
+        }
+        tracing::info!(commits = self.app.store.commits(), "ended");
+    }
+}
+
+fn take_data_dir(data_dir: &Path) -> Result<std::fs::File, StartError> {
+    let useless = |e| StartError::DataDir(data_dir.to_owned(), e);
+    std::fs::create_dir_all(data_dir).map_err(useless)?;
+    let lock = std::fs::File::create(data_dir.join("lock")).map_err(useless)?;
+    lock.try_lock_exclusive().map_err(|_| StartError::InUse(data_dir.to_owned()))?;
+    Ok(lock)
+}

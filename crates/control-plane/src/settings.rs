@@ -1,0 +1,212 @@
+//! What may be set, by flag or by environment. Every value is read here, and a bad one is told in one line.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use novacula_protocol::sync::DEFAULT_SYNC_INTERVAL_MS;
+
+use crate::app::Rules;
+
+/// As written: read by [`Settings::read`], so that a bad value is told in our words.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServeArgs {
+    /// Where database and artifacts are kept [default: ./novacula-data]
+    #[arg(long, env = "DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// The address to listen on [default: 127.0.0.1]
+    #[arg(long, env = "LISTEN", value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// The port to listen on, 0 for any that is free [default: 3000]
+    #[arg(long, env = "PORT", value_name = "N")]
+    pub port: Option<String>,
+    /// How executors reach this control plane [default: as their request came in]
+    #[arg(long, env = "PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// The database, sqlite:PATH [default: a file in the data directory]
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// How long after its due time an upgrade waits to be picked up [default: 900000]
+    #[arg(long, env = "PENDING_UPGRADE_TTL_MS", value_name = "MS")]
+    pub pending_upgrade_ttl_ms: Option<String>,
+    /// How old the last sync of an online executor may be [default: 30000]
+    #[arg(long, env = "HEARTBEAT_TIMEOUT_MS", value_name = "MS")]
+    pub heartbeat_timeout_ms: Option<String>,
+    /// How long executors wait between two syncs [default: 5000]
+    #[arg(long, env = "SYNC_INTERVAL_MS", value_name = "MS")]
+    pub sync_interval_ms: Option<String>,
+    /// The largest artifact that is taken [default: 536870912]
+    #[arg(long, env = "MAX_ARTIFACT_BYTES", value_name = "BYTES")]
+    pub max_artifact_bytes: Option<String>,
+}
+
+/// As read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where artifacts are kept, and the database unless said otherwise.
+    pub data_dir: PathBuf,
+    /// The database file.
+    pub database: PathBuf,
+    /// The address to listen on.
+    pub listen: IpAddr,
+    /// The port to listen on.
+    pub port: u16,
+    /// How the control plane behaves.
+    pub rules: Rules,
+}
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+const YEAR_MS: u64 = 365 * DAY_MS;
+
+impl Settings {
+    /// Reads what was written.
+    ///
+    /// # Errors
+    /// One line: which value, what was expected, what was found.
+    pub fn read(args: ServeArgs) -> Result<Self, String> {
+        let data_dir = PathBuf::from(args.data_dir.unwrap_or_else(|| "./novacula-data".to_owned()));
+        if data_dir.as_os_str().is_empty() {
+            return Err(bad("DATA_DIR", "--data-dir", "the path of a folder", ""));
+        }
+        let database = match args.database_url {
+            Some(url) => database(&url)?,
+            None => data_dir.join("novacula.sqlite"),
+        };
+        let listen = args.listen.unwrap_or_else(|| "127.0.0.1".to_owned());
+        let listen = listen
+            .parse()
+            .map_err(|_| bad("LISTEN", "--listen", "an IP address such as 127.0.0.1", &listen))?;
+        let port = args.port.unwrap_or_else(|| "3000".to_owned());
+        let port = port.parse().map_err(|_| bad("PORT", "--port", "a number from 0 to 65535", &port))?;
+        let sync_interval_ms =
+            number("SYNC_INTERVAL_MS", args.sync_interval_ms, DEFAULT_SYNC_INTERVAL_MS, 1_000, 900_000)?;
+        let heartbeat_timeout_ms =
+            number("HEARTBEAT_TIMEOUT_MS", args.heartbeat_timeout_ms, 30_000, 1_000, DAY_MS)?;
+        if heartbeat_timeout_ms <= sync_interval_ms {
+            return Err(format!(
+                "HEARTBEAT_TIMEOUT_MS must be longer than SYNC_INTERVAL_MS ({sync_interval_ms}), found `{heartbeat_timeout_ms}`"
+            ));
+        }
+        Ok(Self {
+            rules: Rules {
+                pending_upgrade_ttl_ms: number(
+                    "PENDING_UPGRADE_TTL_MS",
+                    args.pending_upgrade_ttl_ms,
+                    900_000,
+                    1_000,
+                    YEAR_MS,
+                )?,
+                heartbeat_timeout_ms,
+                sync_interval_ms,
+                max_artifact_bytes: number(
+                    "MAX_ARTIFACT_BYTES",
+                    args.max_artifact_bytes,
+                    512 << 20,
+                    1,
+                    1 << 40,
+                )?,
+                public_url: args.public_url.map(|url| public_url(&url)).transpose()?,
+            },
+            data_dir,
+            database,
+            listen,
+            port,
+        })
+    }
+}
+
+fn number(
+    variable: &str,
+    written: Option<String>,
+    default: u64,
+    least: u64,
+    most: u64,
+) -> Result<u64, String> {
+    let Some(written) = written else { return Ok(default) };
+    written
+        .parse()
+        .ok()
+        .filter(|n| (least..=most).contains(n))
+        .ok_or_else(|| format!("{variable} must be a whole number from {least} to {most}, found `{written}`"))
+}
+
+fn database(url: &str) -> Result<PathBuf, String> {
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        return Err("DATABASE_URL must be sqlite:PATH, this build has no PostgreSQL".to_owned());
+    }
+    match url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path)) {
+        Some(path) if !path.is_empty() && !path.starts_with(':') => Ok(PathBuf::from(path)),
+        _ => Err(bad("DATABASE_URL", "--database-url", "sqlite:PATH", url)),
+    }
+}
+
+fn public_url(url: &str) -> Result<String, String> {
+    let parsed = url.parse::<axum::http::Uri>().ok().filter(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+            && uri.query().is_none()
+    });
+    match parsed {
+        Some(_) => Ok(url.trim_end_matches('/').to_owned()),
+        None => Err(bad("PUBLIC_URL", "--public-url", "a URL such as https://control-plane.example", url)),
+    }
+}
+
+fn bad(variable: &str, flag: &str, expected: &str, found: &str) -> String {
+    format!("{variable} ({flag}) must be {expected}, found `{found}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_has_a_default() {
+        let settings = Settings::read(ServeArgs::default()).unwrap();
+        assert_eq!(settings.database, PathBuf::from("./novacula-data/novacula.sqlite"));
+        assert_eq!((settings.listen.to_string().as_str(), settings.port), ("127.0.0.1", 3000));
+        let rules = settings.rules;
+        assert_eq!((rules.pending_upgrade_ttl_ms, rules.heartbeat_timeout_ms), (900_000, 30_000));
+        assert_eq!((rules.sync_interval_ms, rules.max_artifact_bytes), (5_000, 512 * 1024 * 1024));
+    }
+
+    #[test]
+    fn a_bad_value_is_told_by_its_name() {
+        let some = |value: &str| Some(value.to_owned());
+        for (name, args) in [
+            ("PORT", ServeArgs { port: some("65536"), ..ServeArgs::default() }),
+            ("PORT", ServeArgs { port: some(""), ..ServeArgs::default() }),
+            ("LISTEN", ServeArgs { listen: some("localhost"), ..ServeArgs::default() }),
+            ("DATA_DIR", ServeArgs { data_dir: some(""), ..ServeArgs::default() }),
+            (
+                "PENDING_UPGRADE_TTL_MS",
+                ServeArgs { pending_upgrade_ttl_ms: some("15m"), ..ServeArgs::default() },
+            ),
+            ("HEARTBEAT_TIMEOUT_MS", ServeArgs { heartbeat_timeout_ms: some("0"), ..ServeArgs::default() }),
+            (
+                "HEARTBEAT_TIMEOUT_MS",
+                ServeArgs { heartbeat_timeout_ms: some("5000"), ..ServeArgs::default() },
+            ),
+            ("SYNC_INTERVAL_MS", ServeArgs { sync_interval_ms: some("-1"), ..ServeArgs::default() }),
+            ("MAX_ARTIFACT_BYTES", ServeArgs { max_artifact_bytes: some("0"), ..ServeArgs::default() }),
+            ("PUBLIC_URL", ServeArgs { public_url: some("cp.example"), ..ServeArgs::default() }),
+            ("DATABASE_URL", ServeArgs { database_url: some("mysql:x"), ..ServeArgs::default() }),
+            ("no PostgreSQL", ServeArgs { database_url: some("postgres://h/d"), ..ServeArgs::default() }),
+        ] {
+            let line = Settings::read(args).unwrap_err();
+            assert!(line.contains(name) && !line.contains('\n'), "{name}: {line}");
+        }
+    }
+
+    #[test]
+    fn a_database_elsewhere_and_a_public_url_are_taken() {
+        let args = ServeArgs {
+            database_url: Some("sqlite:/srv/n.db".into()),
+            public_url: Some("https://cp.example/".into()),
+            ..ServeArgs::default()
+        };
+        let settings = Settings::read(args).unwrap();
+        assert_eq!(settings.database, PathBuf::from("/srv/n.db"));
+        assert_eq!(settings.rules.public_url.as_deref(), Some("https://cp.example"));
+    }
+}

@@ -1,0 +1,126 @@
+//! What is durable. The only room with SQL: callers speak in executors, upgrades, releases and keys, so that another
+//! engine can stand behind the same methods.
+
+mod artifacts;
+mod column;
+mod executors;
+mod keys;
+mod releases;
+mod schema;
+mod tokens;
+mod upgrades;
+mod writer;
+
+#[cfg(test)]
+mod contract;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+
+pub use executors::LastSeen;
+pub use releases::{ReleaseRefused, Upload, may_join};
+pub use schema::OpenError;
+pub use tokens::Person;
+pub use upgrades::{Listed, RequestRefused, UpgradeOrder};
+pub use writer::Writer;
+
+/// Why the store did not answer. The caller's request is not at fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// More writes are waiting than can be answered in time.
+    #[error("the store has too much to write at the moment")]
+    Busy,
+    /// No space is left for the database.
+    #[error("the disk of the database is full")]
+    Full,
+    /// The store is shutting down.
+    #[error("the store has stopped")]
+    Stopped,
+    /// Anything else; for the log, not for the caller.
+    #[error("the store failed: {0}")]
+    Failed(String),
+}
+
+impl StoreError {
+    fn of(error: &rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+/// What a piece of SQL gives: a value, a refusal by the rules of the domain, or an error of the engine.
+type Sql<T> = rusqlite::Result<T>;
+
+/// The store: one writer that groups what waits into one durable transaction, one connection for reading.
+#[derive(Clone)]
+pub struct Store {
+    writer: Writer,
+    reader: Arc<Mutex<Connection>>,
+    commits: Arc<AtomicU64>,
+}
+
+impl Store {
+    /// Opens the database file, creating or migrating it as needed.
+    ///
+    /// # Errors
+    /// When the file cannot be used, or was made by a newer program.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let connection = schema::open(path)?;
+        let reader = schema::open_reader(path)?;
+        let commits = Arc::new(AtomicU64::new(0));
+        let writer = Writer::start(connection, Arc::clone(&commits))?;
+        Ok(Self { writer, reader: Arc::new(Mutex::new(reader)), commits })
+    }
+
+    /// How many transactions have changed something since the start.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Answers when both connections work.
+    ///
+    /// # Errors
+    /// When one of them does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.read(|sql| sql.query_row("SELECT 1", [], |_| Ok(()))).await?;
+        self.write(|_| Ok(())).await
+    }
+
+    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Sql<T> + Send + 'static,
+    {
+        let done: Result<T, std::convert::Infallible> = self.write_or_refuse(|sql| work(sql).map(Ok)).await?;
+        Ok(done.unwrap_or_else(|never| match never {}))
+    }
+
+    /// A refusal undoes what the work has written so far, and nothing else.
+    async fn write_or_refuse<T, R, F>(&self, work: F) -> Result<Result<T, R>, StoreError>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+        F: FnOnce(&Connection) -> Sql<Result<T, R>> + Send + 'static,
+    {
+        self.writer.ask(work).await
+    }
+
+    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Sql<T> + Send + 'static,
+    {
+        let reader = Arc::clone(&self.reader);
+        let read = move || work(&reader.lock().unwrap_or_else(PoisonError::into_inner));
+        match tokio::task::spawn_blocking(read).await {
+            Ok(outcome) => outcome.map_err(|e| StoreError::of(&e)),
+            Err(_) => Err(StoreError::Stopped),
+        }
+    }
+}

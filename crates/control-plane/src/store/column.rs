@@ -1,0 +1,90 @@
+//! How values of the domain stand in columns: words as on the wire, times as milliseconds, the rest as JSON.
+
+use jiff::Timestamp;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::secrets::SecretHash;
+
+/// A value that is one string on the wire: an enum, a version, an id.
+pub(super) struct Word<T>(pub T);
+
+impl<T: Serialize> ToSql for Word<&T> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match serde_json::to_value(self.0).map_err(unfit)? {
+            serde_json::Value::String(word) => Ok(word.into()),
+            other => Err(rusqlite::Error::ToSqlConversionFailure(
+                format!("expected one word, found {other}").into(),
+            )),
+        }
+    }
+}
+
+impl<T: DeserializeOwned> FromSql for Word<T> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let word = serde_json::Value::String(value.as_str()?.to_owned());
+        serde_json::from_value(word).map(Self).map_err(|e| FromSqlError::Other(e.into()))
+    }
+}
+
+/// Anything else that serde can write.
+pub(super) struct Json<T>(pub T);
+
+impl<T: Serialize> ToSql for Json<&T> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        serde_json::to_string(self.0).map(Into::into).map_err(unfit)
+    }
+}
+
+impl<T: DeserializeOwned> FromSql for Json<T> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        serde_json::from_str(value.as_str()?).map(Self).map_err(|e| FromSqlError::Other(e.into()))
+    }
+}
+
+/// A time, to the millisecond.
+pub(super) struct Time(pub Timestamp);
+
+impl ToSql for Time {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.as_millisecond().into())
+    }
+}
+
+impl FromSql for Time {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Timestamp::from_millisecond(value.as_i64()?).map(Self).map_err(|e| FromSqlError::Other(e.into()))
+    }
+}
+
+/// A count that may not be negative.
+pub(super) struct Count(pub u64);
+
+impl ToSql for Count {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        i64::try_from(self.0).map(Into::into).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
+    }
+}
+
+impl FromSql for Count {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        u64::try_from(value.as_i64()?).map(Self).map_err(|e| FromSqlError::Other(e.into()))
+    }
+}
+
+impl ToSql for SecretHash {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.as_slice().into())
+    }
+}
+
+impl FromSql for SecretHash {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        <[u8; 32]>::column_result(value).map(Self)
+    }
+}
+
+fn unfit(e: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(e.into())
+}

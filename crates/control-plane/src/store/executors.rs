@@ -1,0 +1,218 @@
+//! Executors: their syncs, their presence, their end.
+
+use jiff::Timestamp;
+use novacula_protocol::sync::SyncRequest;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use super::column::{Json, Time, Word};
+use super::{Sql, Store, StoreError, keys, upgrades};
+use crate::executor::{Executor, IdentityRefused, Snapshot, claim_name};
+
+/// When an executor was last heard, and how often its service had started since boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastSeen {
+    /// Who.
+    pub executor_id: Uuid,
+    /// When.
+    pub at: Timestamp,
+    /// How often.
+    pub restarts: u32,
+}
+
+impl Store {
+    /// Every executor with its latest upgrade.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn snapshots(&self) -> Result<Vec<Snapshot>, StoreError> {
+        self.read(|sql| {
+            let mut rows = sql.prepare("SELECT * FROM executors WHERE deleted_at IS NULL")?;
+            rows.query_map([], executor_of)?
+                .map(|executor| {
+                    let executor = executor?;
+                    let upgrade = upgrades::latest(sql, executor.id)?;
+                    Ok(Snapshot { executor, upgrade })
+                })
+                .collect()
+        })
+        .await
+    }
+
+    /// Makes durable what a sync says; `new_id` is for an executor seen for the first time.
+    ///
+    /// # Errors
+    /// When the store does not answer; inside, when key, name or kind do not fit.
+    pub async fn sync(
+        &self,
+        key_id: Uuid,
+        new_id: Uuid,
+        said: SyncRequest,
+        now: Timestamp,
+    ) -> Result<Result<Snapshot, IdentityRefused>, StoreError> {
+        self.write_or_refuse(move |sql| sync(sql, key_id, new_id, &said, now)).await
+    }
+
+    /// Keeps when executors were last heard.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn keep_presence(&self, seen: Vec<LastSeen>) -> Result<(), StoreError> {
+        self.write(move |sql| {
+            let mut update =
+                sql.prepare_cached("UPDATE executors SET last_seen_at = ?2, restarts = ?3 WHERE id = ?1")?;
+            for LastSeen { executor_id, at, restarts } in seen {
+                update.execute(params![Word(&executor_id), Time(at), restarts])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Ends an executor that has no open upgrade and frees its name. Inside: the open upgrade, if there is one;
+    /// `false` when the account has no such executor.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn delete_executor(
+        &self,
+        account_id: Uuid,
+        id: Uuid,
+        now: Timestamp,
+    ) -> Result<Result<bool, Uuid>, StoreError> {
+        self.write_or_refuse(move |sql| {
+            if let Some(open) = upgrades::open_id(sql, id)? {
+                return Ok(Err(open));
+            }
+            let touched = sql.execute(
+                "UPDATE executors SET deleted_at = ?3 WHERE id = ?1 AND account_id = ?2 AND deleted_at IS NULL",
+                params![Word(&id), Word(&account_id), Time(now)],
+            )?;
+            Ok(Ok(touched > 0))
+        })
+        .await
+    }
+}
+
+fn sync(
+    sql: &Connection,
+    key_id: Uuid,
+    new_id: Uuid,
+    said: &SyncRequest,
+    now: Timestamp,
+) -> Sql<Result<Snapshot, IdentityRefused>> {
+    let Some(key) = keys::live_key(sql, key_id)? else {
+        return Ok(Err(IdentityRefused::UnknownKey));
+    };
+    let holder = keys::holder(sql, key.account_id, &said.name, key_id)?;
+    if let Err(refused) = claim_name(key.bound_name.as_deref(), &said.name, holder) {
+        return Ok(Err(refused));
+    }
+    let known = sql
+        .prepare_cached("SELECT * FROM executors WHERE account_id = ?1 AND name = ?2 AND deleted_at IS NULL")?
+        .query_row(params![Word(&key.account_id), said.name], executor_of)
+        .optional()?;
+    if let Some(known) = known.as_ref().filter(|known| known.kind != said.kind) {
+        let name = said.name.clone();
+        return Ok(Err(IdentityRefused::KindMismatch { name, fixed: known.kind, said: said.kind }));
+    }
+    if key.bound_name.is_none() {
+        keys::bind(sql, key_id, &said.name)?;
+    }
+
+    let mut executor = match known {
+        Some(executor) => executor,
+        None => {
+            let executor = Executor::introduced(new_id, key.account_id, key_id, said, now);
+            insert(sql, &executor)?;
+            executor
+        }
+    };
+    let has_news = match &said.upgrade {
+        Some(report) => upgrades::absorb_report(sql, executor.id, report, now)?,
+        None => false,
+    };
+    if has_news || executor.key_id != key_id || !executor.knows(said) || executor.revision == 0 {
+        executor.hear(said);
+        executor.key_id = key_id;
+        executor.revision += 1;
+        update(sql, &executor)?;
+    }
+    let upgrade = upgrades::latest(sql, executor.id)?;
+    Ok(Ok(Snapshot { executor, upgrade }))
+}
+
+/// An executor of the account that was not deleted.
+pub(super) fn executor(sql: &Connection, account_id: Uuid, id: Uuid) -> Sql<Option<Executor>> {
+    sql.prepare_cached("SELECT * FROM executors WHERE id = ?1 AND account_id = ?2 AND deleted_at IS NULL")?
+        .query_row(params![Word(&id), Word(&account_id)], executor_of)
+        .optional()
+}
+
+/// Counts a change of the executor's upgrades, and reads both anew.
+pub(super) fn revised(sql: &Connection, id: Uuid) -> Sql<Snapshot> {
+    sql.prepare_cached("UPDATE executors SET revision = revision + 1 WHERE id = ?1")?
+        .execute(params![Word(&id)])?;
+    let executor = sql
+        .prepare_cached("SELECT * FROM executors WHERE id = ?1")?
+        .query_row(params![Word(&id)], executor_of)?;
+    let upgrade = upgrades::latest(sql, id)?;
+    Ok(Snapshot { executor, upgrade })
+}
+
+fn insert(sql: &Connection, executor: &Executor) -> Sql<()> {
+    sql.prepare_cached(
+        "INSERT INTO executors (id, account_id, key_id, revision, name, kind, current_version, channel, target, labels,
+           held, restarts, last_seen_at, created_at)
+         VALUES (?1, ?2, ?3, 0, ?4, ?5, '', '', '', '', NULL, ?6, ?7, ?8)",
+    )?
+    .execute(params![
+        Word(&executor.id),
+        Word(&executor.account_id),
+        Word(&executor.key_id),
+        executor.name,
+        Word(&executor.kind),
+        executor.restarts,
+        Time(executor.last_seen_at),
+        Time(executor.created_at),
+    ])?;
+    Ok(())
+}
+
+fn update(sql: &Connection, executor: &Executor) -> Sql<()> {
+    let revision = i64::try_from(executor.revision).unwrap_or(i64::MAX);
+    sql.prepare_cached(
+        "UPDATE executors SET key_id = ?2, revision = ?3, current_version = ?4, channel = ?5, target = ?6, labels = ?7,
+           held = ?8 WHERE id = ?1",
+    )?
+    .execute(params![
+        Word(&executor.id),
+        Word(&executor.key_id),
+        revision,
+        Word(&executor.current_version),
+        Word(&executor.channel),
+        executor.target,
+        Json(&executor.labels),
+        executor.held.as_ref().map(Json),
+    ])?;
+    Ok(())
+}
+
+fn executor_of(row: &Row<'_>) -> Sql<Executor> {
+    Ok(Executor {
+        id: row.get::<_, Word<_>>("id")?.0,
+        account_id: row.get::<_, Word<_>>("account_id")?.0,
+        key_id: row.get::<_, Word<_>>("key_id")?.0,
+        revision: row.get::<_, super::column::Count>("revision")?.0,
+        name: row.get("name")?,
+        kind: row.get::<_, Word<_>>("kind")?.0,
+        current_version: row.get::<_, Word<_>>("current_version")?.0,
+        channel: row.get::<_, Word<_>>("channel")?.0,
+        target: row.get("target")?,
+        labels: row.get::<_, Json<_>>("labels")?.0,
+        held: row.get::<_, Option<Json<_>>>("held")?.map(|Json(held)| held),
+        restarts: row.get("restarts")?,
+        last_seen_at: row.get::<_, Time>("last_seen_at")?.0,
+        created_at: row.get::<_, Time>("created_at")?.0,
+    })
+}

@@ -1,0 +1,308 @@
+//! The catalogue: releases and their artifacts, from draft to published to yanked.
+
+use jiff::Timestamp;
+use novacula_protocol::people::{Artifact, Release, ReleasePatch, ReleaseStatus};
+use novacula_protocol::spec::Kind;
+use novacula_protocol::sync::Channel;
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use semver::Version;
+use uuid::Uuid;
+
+use super::column::{Count, Time, Word};
+use super::{Sql, Store, StoreError};
+
+/// A verified artifact about to enter the catalogue.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    /// Whose.
+    pub account_id: Uuid,
+    /// For a version seen for the first time.
+    pub new_release_id: Uuid,
+    /// What it is for.
+    pub kind: Kind,
+    /// Which version.
+    pub version: Version,
+    /// Where it shall be offered, if the upload says so.
+    pub channel: Option<Channel>,
+    /// For people, if the upload says so.
+    pub notes: Option<String>,
+    /// The bytes, by their hash.
+    pub artifact: Artifact,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Why the catalogue refuses a change.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReleaseRefused {
+    /// The account has no such release.
+    #[error("there is no such release")]
+    NotFound,
+    /// What was published stays as it is.
+    #[error("{version} is {} already and takes no more artifacts; release a new version instead", status.as_str())]
+    Published {
+        /// Which version.
+        version: Version,
+        /// Where it stands.
+        status: ReleaseStatus,
+    },
+    /// A later artifact says something else about the release.
+    #[error(
+        "the {field} of {version} is `{known}`, this upload says `{said}`; leave it out, or change it with PATCH first"
+    )]
+    Differs {
+        /// Which version.
+        version: Version,
+        /// What differs.
+        field: &'static str,
+        /// As it stands.
+        known: String,
+        /// By this upload.
+        said: String,
+    },
+    /// Only forward.
+    #[error("a release goes from draft to published to yanked, not from {} to {}", from.as_str(), to.as_str())]
+    InvalidTransition {
+        /// Where it stands.
+        from: ReleaseStatus,
+        /// What was asked for.
+        to: ReleaseStatus,
+    },
+}
+
+impl Store {
+    /// Adds or replaces the artifact of one target while the release is a draft, creating the release with its first.
+    ///
+    /// # Errors
+    /// When the store does not answer; inside, when the catalogue refuses.
+    pub async fn add_artifact(&self, upload: Upload) -> Result<Result<Release, ReleaseRefused>, StoreError> {
+        self.write_or_refuse(move |sql| add_artifact(sql, &upload)).await
+    }
+
+    /// Changes what stands in the patch.
+    ///
+    /// # Errors
+    /// When the store does not answer; inside, when the catalogue refuses.
+    pub async fn patch_release(
+        &self,
+        account_id: Uuid,
+        id: Uuid,
+        patch: ReleasePatch,
+        now: Timestamp,
+    ) -> Result<Result<Release, ReleaseRefused>, StoreError> {
+        self.write_or_refuse(move |sql| patch_release(sql, account_id, id, &patch, now)).await
+    }
+
+    /// One release of an account.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn release(&self, account_id: Uuid, id: Uuid) -> Result<Option<Release>, StoreError> {
+        self.read(move |sql| by_id(sql, account_id, id)).await
+    }
+
+    /// The release of a version, if there is one.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn release_of(
+        &self,
+        account_id: Uuid,
+        kind: Kind,
+        version: Version,
+    ) -> Result<Option<Release>, StoreError> {
+        self.read(move |sql| by_version(sql, account_id, kind, &version)).await
+    }
+
+    /// Releases of an account, newest first; of one kind, from below `before`, at most `limit`, where given.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn releases(
+        &self,
+        account_id: Uuid,
+        kind: Option<Kind>,
+        before: Option<Uuid>,
+        limit: Option<u32>,
+    ) -> Result<Vec<Release>, StoreError> {
+        self.read(move |sql| {
+            let mut rows = sql.prepare_cached(
+                "SELECT * FROM releases WHERE account_id = :account AND (:kind IS NULL OR kind = :kind)
+                   AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",
+            )?;
+            rows.query_map(
+                named_params! {
+                    ":account": Word(&account_id),
+                    ":kind": kind.as_ref().map(Word),
+                    ":before": before.as_ref().map(Word),
+                    ":limit": limit.map_or(-1, i64::from),
+                },
+                release_of,
+            )?
+            .map(|release| with_artifacts(sql, release?))
+            .collect()
+        })
+        .await
+    }
+}
+
+/// The rules an upload has to keep against the release it would join.
+///
+/// # Errors
+/// `release_published` or `release_differs`.
+pub fn may_join(
+    known: &Release,
+    channel: Option<Channel>,
+    notes: Option<&str>,
+) -> Result<(), ReleaseRefused> {
+    let version = known.version.clone();
+    if known.status != ReleaseStatus::Draft {
+        return Err(ReleaseRefused::Published { version, status: known.status });
+    }
+    let differs = |field, known: &str, said: &str| {
+        if known == said {
+            return Ok(());
+        }
+        let (known, said) = (known.to_owned(), said.to_owned());
+        Err(ReleaseRefused::Differs { version: version.clone(), field, known, said })
+    };
+    differs("channel", known.channel.as_str(), channel.unwrap_or(known.channel).as_str())?;
+    differs("notes", &known.notes, notes.unwrap_or(&known.notes))
+}
+
+fn add_artifact(sql: &Connection, upload: &Upload) -> Sql<Result<Release, ReleaseRefused>> {
+    let id = match by_version(sql, upload.account_id, upload.kind, &upload.version)? {
+        Some(known) => {
+            if let Err(refused) = may_join(&known, upload.channel, upload.notes.as_deref()) {
+                return Ok(Err(refused));
+            }
+            known.id
+        }
+        None => {
+            insert(sql, upload)?;
+            upload.new_release_id.to_string()
+        }
+    };
+    let artifact = &upload.artifact;
+    sql.execute(
+        "INSERT INTO artifacts (release_id, account_id, target, size, sha256, signature, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (release_id, target) DO UPDATE
+           SET size = excluded.size, sha256 = excluded.sha256, signature = excluded.signature,
+               created_at = excluded.created_at",
+        params![
+            id,
+            Word(&upload.account_id),
+            artifact.target,
+            Count(artifact.size),
+            artifact.sha256,
+            artifact.signature,
+            Time(upload.now),
+        ],
+    )?;
+    let release = by_version(sql, upload.account_id, upload.kind, &upload.version)?;
+    Ok(release.ok_or(ReleaseRefused::NotFound))
+}
+
+fn patch_release(
+    sql: &Connection,
+    account_id: Uuid,
+    id: Uuid,
+    patch: &ReleasePatch,
+    now: Timestamp,
+) -> Sql<Result<Release, ReleaseRefused>> {
+    use ReleaseStatus::{Draft, Published, Yanked};
+    let Some(mut release) = by_id(sql, account_id, id)? else { return Ok(Err(ReleaseRefused::NotFound)) };
+    if let Some(to) = patch.status {
+        match (release.status, to) {
+            (Draft, Published) => release.published_at = Some(now),
+            (Published, Yanked) | (Draft, Draft) | (Published, Published) | (Yanked, Yanked) => {}
+            (from, to) => return Ok(Err(ReleaseRefused::InvalidTransition { from, to })),
+        }
+        release.status = to;
+    }
+    release.channel = patch.channel.unwrap_or(release.channel);
+    if let Some(notes) = &patch.notes {
+        release.notes.clone_from(notes);
+    }
+    sql.execute(
+        "UPDATE releases SET channel = ?2, status = ?3, notes = ?4, published_at = ?5 WHERE id = ?1",
+        params![
+            release.id,
+            Word(&release.channel),
+            Word(&release.status),
+            release.notes,
+            release.published_at.map(Time)
+        ],
+    )?;
+    Ok(Ok(release))
+}
+
+fn insert(sql: &Connection, upload: &Upload) -> Sql<()> {
+    sql.execute(
+        "INSERT INTO releases (id, account_id, kind, version, channel, status, notes, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'draft', ?6, ?7)",
+        params![
+            Word(&upload.new_release_id),
+            Word(&upload.account_id),
+            Word(&upload.kind),
+            Word(&upload.version),
+            Word(&upload.channel.unwrap_or_default()),
+            upload.notes.as_deref().unwrap_or_default(),
+            Time(upload.now),
+        ],
+    )?;
+    Ok(())
+}
+
+fn by_id(sql: &Connection, account_id: Uuid, id: Uuid) -> Sql<Option<Release>> {
+    sql.prepare_cached("SELECT * FROM releases WHERE id = ?1 AND account_id = ?2")?
+        .query_row(params![Word(&id), Word(&account_id)], release_of)
+        .optional()?
+        .map(|release| with_artifacts(sql, release))
+        .transpose()
+}
+
+pub(super) fn by_version(
+    sql: &Connection,
+    account_id: Uuid,
+    kind: Kind,
+    version: &Version,
+) -> Sql<Option<Release>> {
+    sql.prepare_cached("SELECT * FROM releases WHERE account_id = ?1 AND kind = ?2 AND version = ?3")?
+        .query_row(params![Word(&account_id), Word(&kind), Word(version)], release_of)
+        .optional()?
+        .map(|release| with_artifacts(sql, release))
+        .transpose()
+}
+
+fn with_artifacts(sql: &Connection, mut release: Release) -> Sql<Release> {
+    release.artifacts = sql
+        .prepare_cached(
+            "SELECT target, size, sha256, signature FROM artifacts WHERE release_id = ?1 ORDER BY target",
+        )?
+        .query_map(params![release.id], |row| {
+            Ok(Artifact {
+                target: row.get(0)?,
+                size: row.get::<_, Count>(1)?.0,
+                sha256: row.get(2)?,
+                signature: row.get(3)?,
+            })
+        })?
+        .collect::<Sql<_>>()?;
+    Ok(release)
+}
+
+fn release_of(row: &Row<'_>) -> Sql<Release> {
+    Ok(Release {
+        id: row.get("id")?,
+        kind: row.get::<_, Word<_>>("kind")?.0,
+        version: row.get::<_, Word<_>>("version")?.0,
+        channel: row.get::<_, Word<_>>("channel")?.0,
+        status: row.get::<_, Word<_>>("status")?.0,
+        notes: row.get("notes")?,
+        artifacts: Vec::new(),
+        created_at: row.get::<_, Time>("created_at")?.0,
+        published_at: row.get::<_, Option<Time>>("published_at")?.map(|Time(at)| at),
+    })
+}

@@ -1,0 +1,110 @@
+//! Opening the database file and bringing it to the shape this program knows.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+/// Numbered as in the folder; never changed once released, only added to.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_spine.sql")];
+
+/// Why the database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A newer program has changed it.
+    #[error(
+        "the database {path} has schema {found}, this program knows {known}; start the newer program, or restore the backup from before it ran"
+    )]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// Its schema.
+        found: usize,
+        /// The highest one known here.
+        known: usize,
+    },
+    /// The engine says no.
+    #[error("the database {path} cannot be used: {cause}")]
+    Unusable {
+        /// Which file.
+        path: PathBuf,
+        /// What the engine says.
+        cause: String,
+    },
+    /// No thread for the writer.
+    #[error("the writer of the store cannot start: {0}")]
+    Thread(std::io::Error),
+}
+
+pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
+    let unusable = |e: rusqlite::Error| OpenError::Unusable { path: path.to_owned(), cause: e.to_string() };
+    let sql = Connection::open(path).map_err(unusable)?;
+    set_up(&sql).map_err(unusable)?;
+    let found: u32 = sql.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(unusable)?;
+    let found = found as usize;
+    if found > MIGRATIONS.len() {
+        return Err(OpenError::Newer { path: path.to_owned(), found, known: MIGRATIONS.len() });
+    }
+    for (done, migration) in MIGRATIONS.iter().enumerate().skip(found) {
+        let step = format!("BEGIN IMMEDIATE;\n{migration}\nPRAGMA user_version = {};\nCOMMIT;", done + 1);
+        sql.execute_batch(&step).map_err(unusable)?;
+    }
+    Ok(sql)
+}
+
+fn set_up(sql: &Connection) -> rusqlite::Result<()> {
+    sql.busy_timeout(std::time::Duration::from_secs(5))?;
+    sql.pragma_update(None, "journal_mode", "WAL")?;
+    // FULL: what was answered survives a power cut, not only a crash.
+    sql.pragma_update(None, "synchronous", "FULL")?;
+    sql.pragma_update(None, "foreign_keys", "ON")?;
+    sql.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
+    let open = || {
+        let sql = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
+        sql.busy_timeout(std::time::Duration::from_secs(5))?;
+        sql.set_prepared_statement_cache_capacity(64);
+        Ok(sql)
+    };
+    open().map_err(|e: rusqlite::Error| OpenError::Unusable { path: path.to_owned(), cause: e.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_made_by_a_newer_program_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("novacula.sqlite");
+        open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        let refused = open(&path).unwrap_err().to_string();
+        assert!(refused.contains("has schema 99, this program knows 1"), "{refused}");
+    }
+
+    #[test]
+    fn opening_twice_migrates_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("novacula.sqlite");
+        drop(open(&path).unwrap());
+        let sql = open(&path).unwrap();
+        let version: u32 = sql.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        assert_eq!(version as usize, MIGRATIONS.len());
+        let full: i64 = sql.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+        assert_eq!(full, 2);
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_refused_in_one_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("novacula.sqlite");
+        std::fs::write(&path, "x".repeat(4_096)).unwrap();
+        let refused = open(&path).unwrap_err().to_string();
+        assert!(refused.contains("not a database"), "{refused}");
+    }
+}

@@ -1,0 +1,388 @@
+//! Upgrades: requested as compare-and-swap, moved by reports, lapsed by the clock.
+
+use jiff::Timestamp;
+use novacula_protocol::people::{self, Artifact};
+use novacula_protocol::reach;
+use novacula_protocol::spec::{Confirm, Intent};
+use novacula_protocol::sync::{LogLine, UpgradeReport};
+use novacula_protocol::{Progress, Stage, Status};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use semver::Version;
+use uuid::Uuid;
+
+use super::column::{Count, Json, Time, Word};
+use super::{Sql, Store, StoreError, executors, releases};
+use crate::executor::Snapshot;
+use crate::upgrade::{self, Upgrade};
+
+/// The most log lines that are kept of one upgrade: an executor gone mad must not fill the disk.
+const LOG_LINES_KEPT: u32 = 2_000;
+
+/// What a person asks for.
+#[derive(Clone, Debug)]
+pub struct UpgradeOrder {
+    /// The new upgrade's id.
+    pub id: Uuid,
+    /// Who asks, and in which account.
+    pub by: super::Person,
+    /// Of whom.
+    pub executor_id: Uuid,
+    /// What shall run.
+    pub target_version: Version,
+    /// Not before.
+    pub scheduled_at: Timestamp,
+    /// When it lapses unless it was picked up.
+    pub expires_at: Timestamp,
+    /// Who completes.
+    pub confirm: Confirm,
+    /// For people.
+    pub description: String,
+    /// How long the new version must stay up.
+    pub health_window_ms: u64,
+    /// When it was asked.
+    pub now: Timestamp,
+}
+
+/// Why a request is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestRefused {
+    /// The account has no such executor.
+    #[error("there is no such executor")]
+    NoExecutor,
+    /// One at a time.
+    #[error("the executor has an upgrade that has not ended; wait for its end, then request again")]
+    AlreadyPending {
+        /// The one that has not ended.
+        upgrade_id: String,
+    },
+    /// There is nothing to do.
+    #[error("the executor runs {0} already")]
+    SameVersion(Version),
+    /// Not offered to this executor.
+    #[error(
+        "{0} is not among the releases that are offered to this executor: it must be published, of its kind, in its channel and built for its target"
+    )]
+    ReleaseNotFound(Version),
+    /// Too far.
+    #[error("{target} cannot be reached from {from} in one step: it {hop}")]
+    Unreachable {
+        /// What runs.
+        from: Version,
+        /// What was asked for.
+        target: Version,
+        /// What comes first.
+        hop: String,
+    },
+}
+
+/// Which upgrades are listed.
+#[derive(Clone, Debug, Default)]
+pub struct Listed {
+    /// Only of this executor.
+    pub executor_id: Option<Uuid>,
+    /// Only in one of these stages.
+    pub stages: Vec<Stage>,
+    /// Only those requested before this one.
+    pub before: Option<Uuid>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl Store {
+    /// Requests an upgrade if, at this instant, none is open and the release is within reach.
+    ///
+    /// # Errors
+    /// When the store does not answer; inside, when the request is refused.
+    pub async fn request_upgrade(
+        &self,
+        order: UpgradeOrder,
+    ) -> Result<Result<Snapshot, RequestRefused>, StoreError> {
+        self.write_or_refuse(move |sql| request(sql, &order)).await
+    }
+
+    /// Ends an upgrade that was not picked up in time; `None` when it was, or has ended.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn lapse_upgrade(&self, id: String, now: Timestamp) -> Result<Option<Snapshot>, StoreError> {
+        self.write(move |sql| {
+            let known = sql
+                .prepare_cached("SELECT * FROM upgrades WHERE id = ?1")?
+                .query_row(params![id], |row| {
+                    Ok((upgrade_of(row)?, row.get::<_, Word<Uuid>>("executor_id")?.0))
+                })
+                .optional()?;
+            let Some((known, executor_id)) = known else { return Ok(None) };
+            let Some(lapsed) = upgrade::lapse(&known, now) else { return Ok(None) };
+            update(sql, &lapsed)?;
+            executors::revised(sql, executor_id).map(Some)
+        })
+        .await
+    }
+
+    /// Upgrades of an account, newest first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn upgrades(&self, account_id: Uuid, listed: Listed) -> Result<Vec<Upgrade>, StoreError> {
+        self.read(move |sql| {
+            let stages: Vec<&str> = listed.stages.iter().map(|stage| stage.as_str()).collect();
+            let mut rows = sql.prepare_cached(
+                "SELECT * FROM upgrades WHERE account_id = :account
+                   AND (:executor IS NULL OR executor_id = :executor)
+                   AND (:before IS NULL OR id < :before)
+                   AND stage IN (SELECT value FROM json_each(:stages))
+                 ORDER BY id DESC LIMIT :limit",
+            )?;
+            rows.query_map(
+                named_params! {
+                    ":account": Word(&account_id),
+                    ":executor": listed.executor_id.as_ref().map(Word),
+                    ":before": listed.before.as_ref().map(Word),
+                    ":stages": Json(&stages),
+                    ":limit": listed.limit,
+                },
+                upgrade_of,
+            )?
+            .collect()
+        })
+        .await
+    }
+
+    /// One upgrade of an account, with its log.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn upgrade(&self, account_id: Uuid, id: Uuid) -> Result<Option<Upgrade>, StoreError> {
+        self.read(move |sql| {
+            let found = sql
+                .prepare_cached("SELECT * FROM upgrades WHERE id = ?1 AND account_id = ?2")?
+                .query_row(params![Word(&id), Word(&account_id)], upgrade_of)
+                .optional()?;
+            let Some(mut upgrade) = found else { return Ok(None) };
+            let mut lines = sql.prepare_cached(
+                "SELECT at, level, message FROM upgrade_log WHERE upgrade_id = ?1 ORDER BY seq",
+            )?;
+            upgrade.shown.log = lines
+                .query_map(params![Word(&id)], |row| {
+                    Ok(LogLine {
+                        at: row.get::<_, Word<_>>(0)?.0,
+                        level: row.get::<_, Word<_>>(1)?.0,
+                        message: row.get(2)?,
+                    })
+                })?
+                .collect::<Sql<_>>()?;
+            Ok(Some(upgrade))
+        })
+        .await
+    }
+}
+
+fn request(sql: &Connection, order: &UpgradeOrder) -> Sql<Result<Snapshot, RequestRefused>> {
+    let Some(executor) = executors::executor(sql, order.by.account_id, order.executor_id)? else {
+        return Ok(Err(RequestRefused::NoExecutor));
+    };
+    if let Some(open) = open_id(sql, executor.id)? {
+        return Ok(Err(RequestRefused::AlreadyPending { upgrade_id: open.to_string() }));
+    }
+    let (from, target) = (&executor.current_version, &order.target_version);
+    let Some(direction) = reach::direction(from, target) else {
+        return Ok(Err(RequestRefused::SameVersion(from.clone())));
+    };
+    let release = releases::by_version(sql, order.by.account_id, executor.kind, target)?
+        .filter(|release| reach::is_offered(executor.standpoint(), release));
+    let artifact = release.and_then(|r| r.artifacts.into_iter().find(|a| a.target == executor.target));
+    let Some(artifact) = artifact else {
+        return Ok(Err(RequestRefused::ReleaseNotFound(target.clone())));
+    };
+    if let Some(hop) = reach::hop_between(from, target) {
+        let (from, target, hop) = (from.clone(), target.clone(), hop.to_string());
+        return Ok(Err(RequestRefused::Unreachable { from, target, hop }));
+    }
+    let upgrade = Upgrade {
+        account_id: order.by.account_id,
+        ended_by_server: false,
+        shown: people::Upgrade {
+            id: order.id.to_string(),
+            executor_id: executor.id.to_string(),
+            executor_name: executor.name.clone(),
+            kind: executor.kind,
+            from_version: from.clone(),
+            target_version: target.clone(),
+            direction,
+            confirm: order.confirm,
+            intent: Intent::Apply,
+            attempt: 1,
+            health_window_ms: order.health_window_ms,
+            stage: Stage::ConfirmStart,
+            status: Status::Unstarted,
+            state: Progress::Pending,
+            bytes_done: 0,
+            bytes_total: artifact.size,
+            error: None,
+            description: order.description.clone(),
+            requested_by: order.by.name.clone(),
+            created_at: order.now,
+            scheduled_at: order.scheduled_at,
+            expires_at: order.expires_at,
+            started_at: None,
+            ended_at: None,
+            log: Vec::new(),
+        },
+        artifact,
+    };
+    insert(sql, &upgrade)?;
+    executors::revised(sql, executor.id).map(Ok)
+}
+
+/// Moves the upgrade a report is about, and keeps the lines it brings; answers whether anything changed.
+pub(super) fn absorb_report(
+    sql: &Connection,
+    executor_id: Uuid,
+    report: &UpgradeReport,
+    now: Timestamp,
+) -> Sql<bool> {
+    let known = sql
+        .prepare_cached("SELECT * FROM upgrades WHERE id = ?1 AND executor_id = ?2")?
+        .query_row(params![report.upgrade_id, Word(&executor_id)], upgrade_of)
+        .optional()?;
+    let Some(known) = known.filter(|known| upgrade::is_about(report, known)) else { return Ok(false) };
+    let moved = upgrade::absorb(&known, report, now);
+    let has_moved = upgrade::is_durable_change(&known, &moved);
+    if has_moved {
+        update(sql, &moved)?;
+    }
+    for line in &report.log {
+        sql.prepare_cached(
+            "INSERT OR IGNORE INTO upgrade_log (upgrade_id, attempt, at, level, message) SELECT ?1, ?2, ?3, ?4, ?5
+             WHERE (SELECT count(*) FROM upgrade_log WHERE upgrade_id = ?1) < ?6",
+        )?
+        .execute(params![
+            report.upgrade_id,
+            report.attempt,
+            Word(&line.at),
+            Word(&line.level),
+            line.message,
+            LOG_LINES_KEPT,
+        ])?;
+    }
+    Ok(has_moved)
+}
+
+pub(super) fn latest(sql: &Connection, executor_id: Uuid) -> Sql<Option<Upgrade>> {
+    sql.prepare_cached("SELECT * FROM upgrades WHERE executor_id = ?1 ORDER BY id DESC LIMIT 1")?
+        .query_row(params![Word(&executor_id)], upgrade_of)
+        .optional()
+}
+
+pub(super) fn open_id(sql: &Connection, executor_id: Uuid) -> Sql<Option<Uuid>> {
+    let open: Option<Word<Uuid>> = sql
+        .prepare_cached("SELECT id FROM upgrades WHERE executor_id = ?1 AND ended_at IS NULL")?
+        .query_row(params![Word(&executor_id)], |row| row.get(0))
+        .optional()?;
+    Ok(open.map(|Word(id)| id))
+}
+
+fn insert(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {
+    let shown = &upgrade.shown;
+    sql.prepare_cached(
+        "INSERT INTO upgrades (id, account_id, executor_id, executor_name, kind, from_version, target_version, direction,
+           confirm, intent, attempt, health_window_ms, stage, status, ended_by_server, bytes_done, bytes_total,
+           description, requested_by, created_at, scheduled_at, expires_at, target, size, sha256, signature)
+         VALUES (:id, :account, :executor, :name, :kind, :from, :to, :direction, :confirm, :intent, :attempt, :window,
+           :stage, :status, :ended_by_server, :done, :total, :description, :by, :created, :scheduled, :expires,
+           :target, :size, :sha256, :signature)",
+    )?
+    .execute(named_params! {
+        ":id": shown.id,
+        ":account": Word(&upgrade.account_id),
+        ":executor": shown.executor_id,
+        ":name": shown.executor_name,
+        ":kind": Word(&shown.kind),
+        ":from": Word(&shown.from_version),
+        ":to": Word(&shown.target_version),
+        ":direction": Word(&shown.direction),
+        ":confirm": Word(&shown.confirm),
+        ":intent": Word(&shown.intent),
+        ":attempt": shown.attempt,
+        ":window": Count(shown.health_window_ms),
+        ":stage": Word(&shown.stage),
+        ":status": Word(&shown.status),
+        ":ended_by_server": upgrade.ended_by_server,
+        ":done": Count(shown.bytes_done),
+        ":total": Count(shown.bytes_total),
+        ":description": shown.description,
+        ":by": shown.requested_by,
+        ":created": Time(shown.created_at),
+        ":scheduled": Time(shown.scheduled_at),
+        ":expires": Time(shown.expires_at),
+        ":target": upgrade.artifact.target,
+        ":size": Count(upgrade.artifact.size),
+        ":sha256": upgrade.artifact.sha256,
+        ":signature": upgrade.artifact.signature,
+    })?;
+    Ok(())
+}
+
+fn update(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {
+    let shown = &upgrade.shown;
+    sql.prepare_cached(
+        "UPDATE upgrades SET stage = :stage, status = :status, error = :error, ended_by_server = :ended_by_server,
+           bytes_done = :done, bytes_total = :total, started_at = :started, ended_at = :ended
+         WHERE id = :id",
+    )?
+    .execute(named_params! {
+        ":id": shown.id,
+        ":stage": Word(&shown.stage),
+        ":status": Word(&shown.status),
+        ":error": shown.error.as_ref().map(Json),
+        ":ended_by_server": upgrade.ended_by_server,
+        ":done": Count(shown.bytes_done),
+        ":total": Count(shown.bytes_total),
+        ":started": shown.started_at.map(Time),
+        ":ended": shown.ended_at.map(Time),
+    })?;
+    Ok(())
+}
+
+fn upgrade_of(row: &Row<'_>) -> Sql<Upgrade> {
+    let time = |name: &str| row.get::<_, Option<Time>>(name).map(|at| at.map(|Time(at)| at));
+    let stage = row.get::<_, Word<_>>("stage")?.0;
+    Ok(Upgrade {
+        account_id: row.get::<_, Word<_>>("account_id")?.0,
+        ended_by_server: row.get("ended_by_server")?,
+        artifact: Artifact {
+            target: row.get("target")?,
+            size: row.get::<_, Count>("size")?.0,
+            sha256: row.get("sha256")?,
+            signature: row.get("signature")?,
+        },
+        shown: people::Upgrade {
+            id: row.get("id")?,
+            executor_id: row.get("executor_id")?,
+            executor_name: row.get("executor_name")?,
+            kind: row.get::<_, Word<_>>("kind")?.0,
+            from_version: row.get::<_, Word<_>>("from_version")?.0,
+            target_version: row.get::<_, Word<_>>("target_version")?.0,
+            direction: row.get::<_, Word<_>>("direction")?.0,
+            confirm: row.get::<_, Word<_>>("confirm")?.0,
+            intent: row.get::<_, Word<_>>("intent")?.0,
+            attempt: row.get("attempt")?,
+            health_window_ms: row.get::<_, Count>("health_window_ms")?.0,
+            stage,
+            status: row.get::<_, Word<_>>("status")?.0,
+            state: Progress::of(stage),
+            bytes_done: row.get::<_, Count>("bytes_done")?.0,
+            bytes_total: row.get::<_, Count>("bytes_total")?.0,
+            error: row.get::<_, Option<Json<_>>>("error")?.map(|Json(error)| error),
+            description: row.get("description")?,
+            requested_by: row.get("requested_by")?,
+            created_at: row.get::<_, Time>("created_at")?.0,
+            scheduled_at: row.get::<_, Time>("scheduled_at")?.0,
+            expires_at: row.get::<_, Time>("expires_at")?.0,
+            started_at: time("started_at")?,
+            ended_at: time("ended_at")?,
+            log: Vec::new(),
+        },
+    })
+}

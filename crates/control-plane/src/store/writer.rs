@@ -1,0 +1,125 @@
+//! The one thread that writes. Whatever waits when it comes round becomes one transaction, so that a thousand small
+//! writes cost a handful of fsyncs; each is answered after the commit, and one that fails harms no other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{OpenError, Sql, StoreError};
+
+const QUEUE: usize = 4_096;
+const GROUP: usize = 512;
+
+/// Where work for the writer goes in.
+#[derive(Clone)]
+pub struct Writer(mpsc::Sender<Box<dyn Job>>);
+
+trait Job: Send {
+    fn run(&mut self, sql: &Connection) -> Outcome;
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+#[derive(PartialEq)]
+enum Outcome {
+    Keep,
+    Undo,
+}
+
+struct Asked<F, T, R> {
+    work: Option<F>,
+    result: Option<Result<Result<T, R>, StoreError>>,
+    reply: oneshot::Sender<Result<Result<T, R>, StoreError>>,
+}
+
+impl<F, T, R> Job for Asked<F, T, R>
+where
+    F: FnOnce(&Connection) -> Sql<Result<T, R>> + Send,
+    T: Send,
+    R: Send,
+{
+    fn run(&mut self, sql: &Connection) -> Outcome {
+        let Some(work) = self.work.take() else { return Outcome::Undo };
+        let result = work(sql).map_err(|e| StoreError::of(&e));
+        let outcome = if matches!(result, Ok(Ok(_))) { Outcome::Keep } else { Outcome::Undo };
+        self.result = Some(result);
+        outcome
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        let result = match committed {
+            Ok(()) => self.result.unwrap_or(Err(StoreError::Stopped)),
+            Err(e) => Err(e),
+        };
+        // Whoever asked may have gone; what was committed stays.
+        let _ = self.reply.send(result);
+    }
+}
+
+impl Writer {
+    pub(super) fn start(sql: Connection, commits: Arc<AtomicU64>) -> Result<Self, OpenError> {
+        let (sender, jobs) = mpsc::channel(QUEUE);
+        std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || write_until_closed(&sql, jobs, &commits))
+            .map_err(OpenError::Thread)?;
+        Ok(Self(sender))
+    }
+
+    pub(super) async fn ask<T, R, F>(&self, work: F) -> Result<Result<T, R>, StoreError>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+        F: FnOnce(&Connection) -> Sql<Result<T, R>> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.0.try_send(Box::new(Asked { work: Some(work), result: None, reply })).map_err(|e| match e {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Stopped,
+        })?;
+        answer.await.unwrap_or(Err(StoreError::Stopped))
+    }
+}
+
+fn write_until_closed(sql: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, commits: &AtomicU64) {
+    while let Some(first) = jobs.blocking_recv() {
+        let mut group = vec![first];
+        while group.len() < GROUP
+            && let Ok(next) = jobs.try_recv()
+        {
+            group.push(next);
+        }
+        let before = sql.total_changes();
+        let committed = run_group(sql, &mut group).map_err(|e| StoreError::of(&e));
+        match &committed {
+            Ok(()) if sql.total_changes() > before => {
+                commits.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(()) => {}
+            Err(e) => {
+                tracing::error!(waiting = group.len(), "nothing of this group was written: {e}");
+                if !sql.is_autocommit() {
+                    let _ = sql.execute_batch("ROLLBACK");
+                }
+            }
+        }
+        for job in group {
+            job.answer(committed.clone());
+        }
+    }
+}
+
+fn run_group(sql: &Connection, group: &mut [Box<dyn Job>]) -> Sql<()> {
+    sql.execute_batch("BEGIN IMMEDIATE")?;
+    for job in group {
+        sql.execute_batch("SAVEPOINT job")?;
+        // A full disk makes the engine drop the whole transaction; the statement after it then fails, and with it
+        // the group: nobody is told of a write that is not there.
+        if job.run(sql) == Outcome::Undo {
+            sql.execute_batch("ROLLBACK TO job")?;
+        }
+        sql.execute_batch("RELEASE job")?;
+    }
+    sql.execute_batch("COMMIT")
+}
