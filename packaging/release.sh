@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds, signs and checks the artifacts of one release of the agent, and publishes them if asked to.
-set -euo pipefail
+set -Eeuo pipefail
+trap 'printf "release.sh: stopped by an unexpected failure in line %s\n" "$LINENO" >&2' ERR
 
 usage() {
     cat <<'HELP'
@@ -204,7 +205,7 @@ build() {
 
 check_binary() {
     local file=$1 target=$2 arch=${2%%-*} machine printed
-    machine=$(LC_ALL=C readelf -hW -- "$file" 2>/dev/null | sed -n 's/^ *Machine: *//p')
+    machine=$(LC_ALL=C readelf -hW -- "$file" 2>/dev/null | sed -n 's/^ *Machine: *//p') || machine=''
     case $arch:$machine in
     x86_64:*X86-64* | aarch64:*AArch64*) ;;
     x86_64:* | aarch64:*) die "$file must be an ELF file for $arch, it is for '${machine:-nothing known}'" ;;

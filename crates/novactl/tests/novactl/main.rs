@@ -7,6 +7,7 @@ mod executors;
 mod novactl;
 mod publish;
 mod recorder;
+mod release_script;
 mod samples;
 mod terminal;
 mod upgrades;
