@@ -1,1 +1,19 @@
-//! placeholder
+//! The agent, in reading order. Private to its binary and its tests.
+
+pub mod agent; // the loop: settle a trial, sync, take a spec, wait
+pub mod upgrade; // one pendingUpgrade, top to bottom
+
+pub mod by_hand; // what a sysadmin asks for: upgrade, rollback, verify
+pub mod install; // the units: written, enabled, removed
+pub mod status; // what stands on this host, for people and machines
+pub mod watch; // run by systemd as `.prev`: the judge of a trial
+
+pub mod backoff; // when to sync next
+pub mod config; // agent.toml
+pub mod control_plane; // HTTP to the control plane
+pub mod disk; // the only durable writes
+pub mod enrol; // the executor's key
+pub mod error; // errors by reaction
+pub mod host; // what is true of this host and this build
+pub mod preflight; // checks that a control plane asks for by name
+pub mod systemd; // notify and systemctl

@@ -1,5 +1,7 @@
 //! Bakes the public release keys into everything that verifies: `NOVACULA_KEYS_DIR`, default `keys/`.
 
+#![expect(clippy::disallowed_methods, reason = "a build script reads its environment and writes its output")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};

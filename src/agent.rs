@@ -1,0 +1,517 @@
+//! The loop: settle a trial, sync, take a spec, wait.
+//!
+//! There is no handler for SIGTERM on purpose: being ended at any instant is the normal case that everything here is
+//! built for, so the ordinary way to stop is the same as a crash.
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, Scope, ScopedJoinHandle};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use novacula_protocol::signature::TrustedKeys;
+use novacula_protocol::spec::{Intent, Kind, PendingUpgrade, SpecHeader};
+use novacula_protocol::sync::{
+    Offer, PreflightResult, SyncRequest, SyncResponse, UpgradeReport, clamp_interval_ms,
+};
+use novacula_protocol::{Refusal, RefusalCode, Stage, Status};
+
+use crate::backoff::Backoff;
+use crate::config::Config;
+use crate::control_plane::{ControlPlane, NoAnswer};
+use crate::error::{Error, chain, printable};
+use crate::host::{Build, Clock, Places, dice};
+use crate::upgrade::admit::{Admission, Admitted, Standing, admit};
+use crate::upgrade::hand::{Bell, Hand};
+use crate::upgrade::trial::{EndedAttempt, Records, Trial, report_error};
+use crate::upgrade::{self, Done, Means};
+use crate::{disk, preflight, systemd};
+
+mod on_trial; // what the binary on trial does about itself
+
+pub use on_trial::arm;
+
+/// The longest time one sync may take.
+const SYNC_LIMIT: Duration = Duration::from_secs(15);
+/// Before a restart nobody waits long for a report to get through.
+const LAST_SYNC_LIMIT: Duration = Duration::from_secs(2);
+/// How long systemd is given to end this process once it was asked to restart it.
+const RESTART_LIMIT: Duration = Duration::from_secs(10);
+
+/// Whatever now stands at the path of the binary has to be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestartDue;
+
+/// Everything the loop was started with.
+pub struct Agent<'a> {
+    /// This build.
+    pub build: &'a Build,
+    /// Where the binary is.
+    pub places: &'a Places,
+    /// What the sysadmin decided.
+    pub config: &'a Config,
+    /// The memory of this host.
+    pub records: &'a Records,
+    /// Whose signatures count.
+    pub keys: &'a TrustedKeys,
+    /// Whom to sync with.
+    pub control_plane: &'a ControlPlane,
+    /// The two clocks.
+    pub clock: Clock,
+    /// Changes with every boot.
+    pub boot_id: String,
+    /// When this process started, by both clocks.
+    pub started: (Timestamp, u64),
+    /// Starts of the service in this boot before this one.
+    pub restarts: u32,
+}
+
+/// What changes while the loop runs.
+struct Course<'scope> {
+    interval_ms: u64,
+    backoff: Backoff,
+    /// A spec that was *not now* for a reason of this host is left alone until then.
+    retry: Backoff,
+    retry_at_ms: u64,
+    /// The trial of this very binary.
+    trial: Option<Trial>,
+    intent: Option<Intent>,
+    in_hand: Option<InHand<'scope>>,
+    /// The end to tell until the control plane stops offering it.
+    telling: Option<EndedAttempt>,
+    /// Offered, but asked to pause before it began.
+    paused: Option<SpecHeader>,
+    preflight: Vec<PreflightResult>,
+    said_not_now: String,
+    bell: Sender<Bell>,
+    listen: Receiver<Bell>,
+}
+
+/// The upgrade in hand and the thread that carries it out.
+struct InHand<'scope> {
+    hand: Hand,
+    header: SpecHeader,
+    path: ScopedJoinHandle<'scope, ()>,
+    outcome: Option<Result<Done, Error>>,
+}
+
+impl Agent<'_> {
+    /// Runs until a restart is due. Nothing a control plane says or fails to say ends it.
+    ///
+    /// # Errors
+    /// The records of this host cannot be used at all.
+    pub fn run(&self) -> Result<RestartDue, Error> {
+        thread::scope(|scope| self.run_within(scope))
+    }
+
+    fn run_within<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> Result<RestartDue, Error> {
+        let (bell, listen) = mpsc::channel();
+        let mut course = Course {
+            interval_ms: self.config.sync_interval_ms,
+            backoff: Backoff::default(),
+            retry: Backoff::default(),
+            retry_at_ms: 0,
+            trial: None,
+            intent: None,
+            in_hand: None,
+            telling: None,
+            paused: None,
+            preflight: Vec::new(),
+            said_not_now: String::new(),
+            bell,
+            listen,
+        };
+        if let Some(due) = self.settle(&mut course)? {
+            return Ok(due);
+        }
+        systemd::notify("READY=1");
+        log::info!("{} is running, syncing with {}", self.build.version, self.config.control_plane.url);
+        self.tidy_up(&course);
+        course.telling = self.records.ended()?.into_iter().rev().find(|ended| ended.untold);
+        loop {
+            self.sync(&mut course, scope, SYNC_LIMIT);
+            let due = match self.look_at_trial(&mut course)? {
+                None => self.look_at_hand(&mut course, scope)?,
+                due => due,
+            };
+            if let Some(due) = due {
+                return Ok(due);
+            }
+            self.wait(&mut course);
+        }
+    }
+
+    /// Removes what an interrupted run left behind.
+    fn tidy_up(&self, course: &Course<'_>) {
+        if course.trial.is_none()
+            && systemd::supervises_us()
+            && let Err(e) = systemd::disarm_trial_timer()
+        {
+            log::debug!("{}", chain(&e));
+        }
+        // A download of somebody else's upgrade is theirs.
+        let Ok(Some(_in_hand)) = self.records.take_in_hand() else { return };
+        for directory in [self.places.binary.parent(), Some(self.records.data_dir())].into_iter().flatten() {
+            match disk::sweep(directory) {
+                Ok(0) => {}
+                Ok(swept) => {
+                    log::info!("removed {swept} leftovers of an interrupted run in {}", directory.display())
+                }
+                Err(e) => log::warn!("{}", chain(&e)),
+            }
+        }
+    }
+
+    fn sync<'scope>(
+        &'scope self,
+        course: &mut Course<'scope>,
+        scope: &'scope Scope<'scope, '_>,
+        limit: Duration,
+    ) {
+        systemd::notify("WATCHDOG=1");
+        let request = self.request(course);
+        match self.control_plane.sync(&request, limit) {
+            Ok(answer) => {
+                if course.backoff.failures() > 0 {
+                    log::info!(
+                        "the control plane accepts syncs again, after {} it did not",
+                        course.backoff.failures()
+                    );
+                }
+                course.backoff.succeeded();
+                course.preflight.clear();
+                if let (Some(in_hand), Some(report)) = (&course.in_hand, &request.upgrade) {
+                    in_hand.hand.acknowledged(report.log.len());
+                }
+                self.note_accepted_sync(course);
+                self.heard(course, scope, answer);
+            }
+            Err(NoAnswer { reason, retry_after_ms }) => {
+                if course.backoff.failures() == 0 {
+                    log::warn!("no sync is accepted, trying on: {reason}");
+                }
+                course.backoff.failed(retry_after_ms);
+            }
+        }
+    }
+
+    fn request(&self, course: &Course<'_>) -> SyncRequest {
+        SyncRequest {
+            name: self.config.name.clone(),
+            kind: Kind::Agent,
+            current_version: self.build.version.clone(),
+            channel: self.config.channel,
+            target: self.build.target.to_owned(),
+            labels: self.config.labels.clone(),
+            boot_id: self.boot_id.clone(),
+            started_at: Some(self.started.0),
+            restarts: self.restarts,
+            held: None,
+            upgrade: self.report(course),
+            preflight: course.preflight.clone(),
+        }
+    }
+
+    fn report(&self, course: &Course<'_>) -> Option<UpgradeReport> {
+        if let Some(in_hand) = &course.in_hand {
+            return Some(in_hand.hand.report());
+        }
+        if let Some(trial) = &course.trial {
+            return on_trial::report(trial, course.intent, (self.clock.wall)());
+        }
+        if let Some(ended) = &course.telling {
+            return Some(ended.report());
+        }
+        course.paused.as_ref().map(|header| bare_report(header, Stage::ConfirmStart, Status::Paused))
+    }
+
+    fn heard<'scope>(
+        &'scope self,
+        course: &mut Course<'scope>,
+        scope: &'scope Scope<'scope, '_>,
+        answer: SyncResponse,
+    ) {
+        course.interval_ms = clamp_interval_ms(answer.sync_interval_ms).max(self.config.sync_interval_ms);
+        course.preflight = answer.preflight.iter().map(|check| preflight::run(check, self.places)).collect();
+        if !course.preflight.is_empty() {
+            self.ring(course);
+        }
+        let offered = answer.pending_upgrade.as_ref().and_then(identity);
+        let still_offered = |told: &EndedAttempt| {
+            offered.as_ref().is_some_and(|(id, n)| *id == told.upgrade_id && *n == told.attempt)
+        };
+        if let Some(told) = course.telling.take_if(|told| !still_offered(told)) {
+            self.note(told.untold, |records| records.told(&told.upgrade_id, told.attempt));
+        }
+        course.paused = None;
+        course.intent = None;
+        match answer.pending_upgrade {
+            Some(Offer::Understood(spec)) => {
+                if let Err(e) = self.consider(course, scope, *spec, answer.now) {
+                    log::error!("{}", chain(&e));
+                }
+            }
+            Some(Offer::NotUnderstood(value)) => self.refuse_unreadable(course, value),
+            None => course.said_not_now.clear(),
+        }
+    }
+
+    fn consider<'scope>(
+        &'scope self,
+        course: &mut Course<'scope>,
+        scope: &'scope Scope<'scope, '_>,
+        spec: PendingUpgrade,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let header = spec.header().clone();
+        course.intent = Some(header.intent);
+        let ended = self.records.ended()?;
+        let standing = Standing {
+            version: &self.build.version,
+            floor: self.records.floor()?.into_iter().chain(self.build.floor.clone()).max(),
+            ended: &ended,
+            on_trial: course.trial.is_some(),
+            in_hand: course.in_hand.as_ref().map(|it| (it.header.upgrade_id.as_str(), it.header.attempt)),
+            allow_plain_http: self.config.control_plane.allow_plain_http,
+            now,
+        };
+        match admit(spec, &standing) {
+            Admission::Admitted(admitted) => self.start(course, scope, *admitted, left_ms(now, &header)),
+            Admission::InHand(header) => {
+                if let Some(in_hand) = &course.in_hand {
+                    in_hand.hand.steer(header.intent, left_ms(now, &header));
+                }
+            }
+            // It was told in the request that brought this answer, or will be in the next.
+            Admission::Ended(ended) => course.telling = Some(*ended),
+            // Not worth a line: the binary on trial is itself the reason.
+            Admission::NotNow(_) if course.trial.is_some() => {}
+            Admission::NotNow(reason) => say_not_now(course, &reason),
+            Admission::Paused => course.paused = Some(header),
+            Admission::Abandoned => self.end(course, self.ended(&header, Stage::Abandoned, None)),
+            Admission::Refused(refusal) => self.refuse(course, &header, refusal),
+        }
+        Ok(())
+    }
+
+    fn start<'scope>(
+        &'scope self,
+        course: &mut Course<'scope>,
+        scope: &'scope Scope<'scope, '_>,
+        admitted: Admitted,
+        left_ms: u64,
+    ) {
+        if (self.clock.ticks_ms)() < course.retry_at_ms {
+            return;
+        }
+        course.said_not_now.clear();
+        let header = admitted.spec().header.clone();
+        let hand = Hand::take(&header, admitted.spec().size, left_ms, course.bell.clone(), self.clock);
+        let means = Means {
+            build: self.build,
+            places: self.places,
+            records: self.records,
+            keys: self.keys,
+            control_plane: self.control_plane,
+            allow_plain_http: self.config.control_plane.allow_plain_http,
+            clock: self.clock,
+            reported: true,
+            arm: on_trial::arm_if_supervised,
+        };
+        let spawned = thread::Builder::new().name("upgrade".to_owned()).spawn_scoped(scope, {
+            let hand = hand.clone();
+            move || hand.end(upgrade::carry_out(&admitted, &means, &hand))
+        });
+        match spawned {
+            Ok(path) => course.in_hand = Some(InHand { hand, header, path, outcome: None }),
+            Err(e) => log::error!("cannot start a thread for the upgrade: {e}"),
+        }
+    }
+
+    fn look_at_hand<'scope>(
+        &'scope self,
+        course: &mut Course<'scope>,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> Result<Option<RestartDue>, Error> {
+        let Some(in_hand) = &mut course.in_hand else { return Ok(None) };
+        let Some(outcome) = in_hand.outcome.take() else {
+            // It rings before it ends; one that ended without a sound has panicked.
+            return match in_hand.path.is_finished() && course.listen.try_recv().is_err() {
+                true => Err(Error::host("the upgrade ended without an outcome; starting again")),
+                false => Ok(None),
+            };
+        };
+        if matches!(outcome, Ok(Done::Swapped)) {
+            self.sync(course, scope, LAST_SYNC_LIMIT);
+            return Ok(Some(on_trial::restart()));
+        }
+        let header = in_hand.header.clone();
+        course.in_hand = None;
+        match outcome {
+            Ok(_) => {
+                let ended =
+                    EndedAttempt { status: Status::Completed, ..self.ended(&header, Stage::Verify, None) };
+                self.end(course, ended);
+            }
+            Err(Error::NotNow(reason)) => {
+                course.retry.failed(None);
+                let pause_ms = course.retry.wait_ms(self.config.sync_interval_ms, false, dice());
+                course.retry_at_ms = (self.clock.ticks_ms)() + pause_ms;
+                say_not_now(course, &reason);
+                return Ok(None);
+            }
+            Err(Error::Abandoned) => self.end(course, self.ended(&header, Stage::Abandoned, None)),
+            Err(Error::Refused(refusal)) => self.refuse(course, &header, refusal),
+            Err(Error::Host(error)) => self.refuse(course, &header, error.into_refusal()),
+        }
+        course.retry.succeeded();
+        Ok(None)
+    }
+
+    fn refuse(&self, course: &mut Course<'_>, header: &SpecHeader, refusal: Refusal) {
+        log::error!(
+            "the upgrade to {} is refused: {}",
+            header.target_version,
+            printable(&refusal.to_string())
+        );
+        let error = report_error(refusal, (self.clock.wall)());
+        self.end(course, EndedAttempt { error: Some(error), ..self.ended(header, Stage::Failed, None) });
+    }
+
+    fn refuse_unreadable(&self, course: &mut Course<'_>, value: serde_json::Value) {
+        let Some((upgrade_id, attempt)) = identity_of(&value) else {
+            return say_not_now(
+                course,
+                "the pending upgrade cannot be read and names no upgradeId and attempt",
+            );
+        };
+        let known = self.records.ended().unwrap_or_default();
+        if let Some(ended) = upgrade::trial::find(&known, &upgrade_id, attempt) {
+            course.telling = Some(ended.clone());
+            return;
+        }
+        if course.trial.is_some() || course.in_hand.is_some() {
+            return;
+        }
+        // Read once more as what it claims to be, for the sentence that names the field.
+        let found = match serde_json::from_value::<PendingUpgrade>(value) {
+            Err(e) => e.to_string(),
+            Ok(_) => "it contradicts itself".to_owned(),
+        };
+        let refusal =
+            Refusal::new(RefusalCode::InvalidSpec, printable(&format!("the spec cannot be read: {found}")));
+        log::error!("an upgrade is refused: {refusal}");
+        let at = (self.clock.wall)();
+        let error = Some(report_error(refusal, at));
+        let (stage, status) = (Stage::Failed, Status::Failed);
+        let (from_version, target_version, swapped, untold) = (None, None, false, true);
+        self.end(
+            course,
+            EndedAttempt {
+                upgrade_id,
+                attempt,
+                from_version,
+                target_version,
+                stage,
+                status,
+                error,
+                swapped,
+                untold,
+                at,
+            },
+        );
+    }
+
+    fn ended(
+        &self,
+        header: &SpecHeader,
+        stage: Stage,
+        error: Option<novacula_protocol::sync::ReportError>,
+    ) -> EndedAttempt {
+        let status = if stage == Stage::Failed { Status::Failed } else { Status::Completed };
+        EndedAttempt::of(header, stage, status, error, (self.clock.wall)())
+    }
+
+    /// Remembers an end, then tells it at once. The memory is what counts.
+    fn end(&self, course: &mut Course<'_>, ended: EndedAttempt) {
+        self.note(true, |records| records.remember(ended.clone()));
+        course.telling = Some(ended);
+        self.ring(course);
+    }
+
+    fn note(
+        &self,
+        needed: bool,
+        change: impl FnOnce(&mut upgrade::trial::LockedRecords<'_>) -> Result<(), Error>,
+    ) {
+        if needed && let Err(e) = self.records.lock().and_then(|mut records| change(&mut records)) {
+            log::error!("{}", chain(&e));
+        }
+    }
+
+    fn ring(&self, course: &Course<'_>) {
+        // We hold the other end.
+        let _ = course.bell.send(Bell::News);
+    }
+
+    fn wait(&self, course: &mut Course<'_>) {
+        let on_trial = course.trial.is_some();
+        let mut wait_ms = course.backoff.wait_ms(course.interval_ms, on_trial, dice());
+        if let Some(left_ms) = self.until_healthy_ms(course) {
+            wait_ms = wait_ms.min(left_ms);
+        }
+        let until_ms = (self.clock.ticks_ms)() + wait_ms;
+        let slice = systemd::watchdog().map_or(Duration::from_secs(60), |limit| limit / 3);
+        loop {
+            let left = Duration::from_millis(until_ms.saturating_sub((self.clock.ticks_ms)()));
+            match course.listen.recv_timeout(left.min(slice)) {
+                Ok(Bell::Ended(outcome)) => {
+                    if let Some(in_hand) = &mut course.in_hand {
+                        in_hand.outcome = Some(outcome);
+                    }
+                    return;
+                }
+                // While no sync is accepted, news waits with everything else.
+                Ok(Bell::News) if course.backoff.failures() > 0 => {}
+                Ok(Bell::News) => return,
+                Err(RecvTimeoutError::Timeout) if left <= slice => return,
+                Err(_) => systemd::notify("WATCHDOG=1"),
+            }
+        }
+    }
+}
+
+fn bare_report(header: &SpecHeader, stage: Stage, status: Status) -> UpgradeReport {
+    UpgradeReport {
+        upgrade_id: header.upgrade_id.clone(),
+        attempt: header.attempt,
+        stage,
+        status,
+        bytes_done: 0,
+        bytes_total: 0,
+        error: None,
+        log: Vec::new(),
+    }
+}
+
+fn say_not_now(course: &mut Course<'_>, reason: &str) {
+    if course.said_not_now != reason {
+        log::info!("not now: {}", printable(reason));
+        reason.clone_into(&mut course.said_not_now);
+    }
+}
+
+fn identity(offer: &Offer) -> Option<(String, u32)> {
+    match offer {
+        Offer::Understood(spec) => Some((spec.header().upgrade_id.clone(), spec.header().attempt)),
+        Offer::NotUnderstood(value) => identity_of(value),
+    }
+}
+
+fn identity_of(value: &serde_json::Value) -> Option<(String, u32)> {
+    let id = value.get("upgradeId")?.as_str().filter(|id| !id.is_empty() && id.len() <= 128)?;
+    Some((id.to_owned(), u32::try_from(value.get("attempt")?.as_u64()?).ok()?))
+}
+
+fn left_ms(now: Timestamp, header: &SpecHeader) -> u64 {
+    u64::try_from(header.expires_at.duration_since(now).as_millis()).unwrap_or(0)
+}

@@ -1,0 +1,320 @@
+//! `agent.toml`: read once at start, judged as a whole, never written.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use log::LevelFilter;
+use novacula_protocol::sync::{Channel, DEFAULT_SYNC_INTERVAL_MS, clamp_interval_ms};
+use serde::Deserialize;
+
+use crate::error::{Doing as _, Error};
+
+/// Where the config is, unless a flag or `NOVACULA_CONFIG` says otherwise.
+pub const DEFAULT_CONFIG: &str = "/etc/novacula/agent.toml";
+/// Where the agent keeps its records, unless the config says otherwise.
+pub const DEFAULT_DATA_DIR: &str = "/var/lib/novacula";
+
+/// What the sysadmin decided.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Unique inside the account.
+    pub name: String,
+    /// Records, locks, credentials.
+    pub data_dir: PathBuf,
+    /// What this host follows.
+    pub channel: Channel,
+    /// For selectors at the control plane.
+    pub labels: BTreeMap<String, String>,
+    /// The shortest time between two syncs without news, in ms.
+    pub sync_interval_ms: u64,
+    /// How to reach the control plane.
+    pub control_plane: ControlPlaneConfig,
+    /// What is said in the log.
+    pub level: LevelFilter,
+    /// Sentences about what was odd but harmless.
+    pub warnings: Vec<String>,
+}
+
+/// How to reach the control plane.
+#[derive(Clone, Debug)]
+pub struct ControlPlaneConfig {
+    /// Without a trailing slash.
+    pub url: String,
+    /// Where the key comes from.
+    pub access: Access,
+    /// Plain http may leave this host.
+    pub allow_plain_http: bool,
+    /// PEM certificates to trust instead of the built-in ones.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Where the executor's key comes from.
+#[derive(Clone)]
+pub enum Access {
+    /// Written into the config, or a file it names.
+    Key(String),
+    /// To be exchanged for a key at the first start.
+    EnrolmentToken(String),
+    /// `<data_dir>/credentials.json`, from an earlier enrolment.
+    Stored,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Key(_) => "Key(…)",
+            Self::EnrolmentToken(_) => "EnrolmentToken(…)",
+            Self::Stored => "Stored",
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Fragment {
+    #[serde(default)]
+    agent: AgentFragment,
+    control_plane: Option<ControlPlaneFragment>,
+    #[serde(default)]
+    logging: LoggingFragment,
+}
+
+#[derive(Default, Deserialize)]
+struct AgentFragment {
+    name: Option<String>,
+    data_dir: Option<PathBuf>,
+    #[serde(default)]
+    channel: Channel,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    sync_interval_ms: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct ControlPlaneFragment {
+    url: Option<String>,
+    access_token: Option<String>,
+    access_token_file: Option<PathBuf>,
+    enrolment_token: Option<String>,
+    #[serde(default)]
+    allow_plain_http: bool,
+    ca_file: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+struct LoggingFragment {
+    level: Option<String>,
+}
+
+const KNOWN: [(&str, &[&str]); 3] = [
+    ("agent", &["name", "data_dir", "channel", "labels", "sync_interval_ms"]),
+    (
+        "control_plane",
+        &["url", "access_token", "access_token_file", "enrolment_token", "allow_plain_http", "ca_file"],
+    ),
+    ("logging", &["level"]),
+];
+
+impl Config {
+    /// Reads and judges the config.
+    ///
+    /// # Errors
+    /// One sentence: what was expected, what was found, what to do.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = fs::read_to_string(path).doing(|| {
+            format!("read the config {} (write one, or name another with --config)", path.display())
+        })?;
+        let mut config =
+            Self::parse(&text).map_err(|found| Error::host(format!("{}: {found}", path.display())))?;
+        if let Ok(meta) = fs::metadata(path)
+            && meta.mode() & 0o077 != 0
+        {
+            config.warnings.push(format!(
+                "{} holds a key and can be read by others (mode {:04o}); run `chmod 600 {}`",
+                path.display(),
+                meta.mode() & 0o7777,
+                path.display()
+            ));
+        }
+        Ok(config)
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| one_line(&e))?;
+        let warnings = unknown_keys(&table);
+        let fragment: Fragment = table.try_into().map_err(|e: toml::de::Error| one_line(&e))?;
+        let control_plane =
+            fragment.control_plane.ok_or("the section [control_plane] with a `url` is missing")?;
+        let name = match fragment.agent.name {
+            Some(name) => name,
+            None => hostname(),
+        };
+        if name.is_empty() || name.len() > 128 || name.chars().any(char::is_control) {
+            return Err(format!("[agent] name must have 1 to 128 printable characters, it is {name:?}"));
+        }
+        let data_dir = fragment.agent.data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into());
+        if !data_dir.is_absolute() {
+            return Err(format!("[agent] data_dir must be an absolute path, it is {}", data_dir.display()));
+        }
+        let level = fragment.logging.level.as_deref().unwrap_or("info");
+        let level = level.parse().map_err(|_| {
+            format!("[logging] level must be one of error, warn, info, debug, trace, it is {level:?}")
+        })?;
+        Ok(Self {
+            name,
+            data_dir,
+            channel: fragment.agent.channel,
+            labels: fragment.agent.labels,
+            sync_interval_ms: clamp_interval_ms(
+                fragment.agent.sync_interval_ms.unwrap_or(DEFAULT_SYNC_INTERVAL_MS),
+            ),
+            control_plane: ControlPlaneConfig::judge(control_plane)?,
+            level,
+            warnings,
+        })
+    }
+}
+
+impl ControlPlaneConfig {
+    fn judge(found: ControlPlaneFragment) -> Result<Self, String> {
+        let url = found
+            .url
+            .ok_or("[control_plane] url is missing; expected something like https://novacula.example.com")?;
+        let url = url.trim_end_matches('/').to_owned();
+        let uri: ureq::http::Uri =
+            url.parse().map_err(|e| format!("[control_plane] url must be a URL, it is {url:?}: {e}"))?;
+        let host = uri.host().unwrap_or_default();
+        match uri.scheme_str() {
+            Some("https") if !host.is_empty() => {}
+            Some("http") if is_loopback(host) || found.allow_plain_http && !host.is_empty() => {}
+            Some("http") => {
+                return Err(format!(
+                    "[control_plane] url must be https, it is {url}; set `allow_plain_http = true` if the key may \
+                     travel in the clear"
+                ));
+            }
+            _ => return Err(format!("[control_plane] url must start with https://, it is {url:?}")),
+        }
+        let access = match (found.access_token, found.access_token_file, found.enrolment_token) {
+            (Some(key), None, None) => Access::Key(key_like(&key)?),
+            (None, Some(file), None) => {
+                let text = fs::read_to_string(&file).map_err(|e| {
+                    format!("[control_plane] access_token_file {} cannot be read: {e}", file.display())
+                })?;
+                Access::Key(key_like(text.trim())?)
+            }
+            (None, None, Some(token)) => Access::EnrolmentToken(key_like(&token)?),
+            (None, None, None) => Access::Stored,
+            _ => {
+                return Err(
+                    "[control_plane] must have one of access_token, access_token_file, enrolment_token, \
+                            it has several"
+                        .to_owned(),
+                );
+            }
+        };
+        Ok(Self { url, access, allow_plain_http: found.allow_plain_http, ca_file: found.ca_file })
+    }
+}
+
+fn key_like(key: &str) -> Result<String, String> {
+    if key.is_empty() || !key.chars().all(|c| c.is_ascii_graphic()) {
+        return Err("[control_plane] the token must be one printable word like nva_…, it is not".to_owned());
+    }
+    Ok(key.to_owned())
+}
+
+/// Plain http to this host never leaves the machine.
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn hostname() -> String {
+    nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok())
+        .unwrap_or_else(|| "agent".to_owned())
+}
+
+// A config may name what only a newer agent knows: after a rollback that must not keep the older one from starting.
+fn unknown_keys(table: &toml::Table) -> Vec<String> {
+    let known = |section: &str| KNOWN.iter().find(|(name, _)| *name == section).map(|(_, keys)| *keys);
+    let mut warnings = Vec::new();
+    for (section, value) in table {
+        match (known(section), value.as_table()) {
+            (Some(keys), Some(entries)) => warnings.extend(
+                entries
+                    .keys()
+                    .filter(|key| !keys.contains(&key.as_str()))
+                    .map(|key| format!("[{section}] {key} is not known to this version and is ignored")),
+            ),
+            (Some(_), None) => {}
+            (None, _) => warnings.push(format!("[{section}] is not known to this version and is ignored")),
+        }
+    }
+    warnings
+}
+
+fn one_line(error: &toml::de::Error) -> String {
+    error.to_string().lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> String {
+        Config::parse(text).unwrap_err()
+    }
+
+    #[test]
+    fn three_lines_are_a_config() {
+        let config =
+            Config::parse("[control_plane]\nurl = \"https://cp.example.com/\"\naccess_token = \"nva_x\"")
+                .unwrap();
+        assert_eq!(config.control_plane.url, "https://cp.example.com");
+        assert_eq!(config.data_dir, Path::new(DEFAULT_DATA_DIR));
+        assert_eq!(config.sync_interval_ms, 5_000);
+        assert_eq!(config.warnings, [""; 0]);
+    }
+
+    #[test]
+    fn what_only_a_newer_agent_knows_is_a_warning() {
+        let config = Config::parse(
+            "[control_plane]\nurl = \"http://127.0.0.1:1\"\naccess_token = \"x\"\nteleport = true\n[space]\nx = 1",
+        )
+        .unwrap();
+        assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
+    }
+
+    #[test]
+    fn every_mistake_is_told_in_one_sentence() {
+        let cp = |line: &str| format!("[control_plane]\n{line}");
+        for (text, expected) in [
+            (String::new(), "[control_plane]"),
+            (cp(""), "url is missing"),
+            (cp("url = \"\""), "url must"),
+            (cp("url = \"ftp://x\""), "must start with https://"),
+            (cp("url = \"http://cp.example.com\"\naccess_token = \"x\""), "allow_plain_http"),
+            (cp("url = \"https://x\"\naccess_token = \"a b\""), "printable word"),
+            (cp("url = \"https://x\"\naccess_token = \"a\"\nenrolment_token = \"b\""), "several"),
+            (cp("url = \"https://x\"\naccess_token_file = \"/nonexistent\""), "/nonexistent"),
+            (cp("url = 5"), "url"),
+            ("[agent\n".to_owned(), "1"),
+            (format!("[agent]\ndata_dir = \"x\"\n{}", cp("url = \"https://x\"")), "absolute"),
+            (format!("[agent]\nchannel = \"daring\"\n{}", cp("url = \"https://x\"")), "daring"),
+            (format!("[logging]\nlevel = \"loud\"\n{}", cp("url = \"https://x\"")), "loud"),
+        ] {
+            let sentence = found(&text);
+            assert!(sentence.contains(expected) && !sentence.contains('\n'), "{text} gave {sentence}");
+        }
+    }
+
+    #[test]
+    fn a_key_never_shows_in_debug_output() {
+        assert!(!format!("{:?}", Access::Key("nva_secret".to_owned())).contains("secret"));
+    }
+}

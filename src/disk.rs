@@ -1,0 +1,398 @@
+//! The only durable writes: every function here returns after what it did would survive a power cut.
+
+#![expect(clippy::disallowed_methods, reason = "this is the home of durable writes")]
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
+};
+use std::path::{Path, PathBuf};
+
+use fs2::FileExt as _;
+use sha2::{Digest as _, Sha256};
+use tempfile::{NamedTempFile, TempPath};
+
+use crate::error::{Doing as _, Error};
+
+/// Every temporary file of ours starts with this, so that leftovers can be told from other people's files.
+const TEMPORARY_PREFIX: &str = ".novacula-agent.";
+
+/// Replaces `path` by `bytes`, or leaves it as it was.
+///
+/// # Errors
+/// Says which file could not be written.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
+    let directory = directory_of(path)?;
+    let write = || -> io::Result<()> {
+        let mut file = tempfile::Builder::new()
+            .prefix(TEMPORARY_PREFIX)
+            .permissions(fs::Permissions::from_mode(mode))
+            .tempfile_in(directory)?;
+        file.write_all(bytes)?;
+        file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        sync_directory(directory)
+    };
+    write().doing(|| format!("write {}", path.display()))
+}
+
+/// Writes `path` only where it differs; says whether it did.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_if_different(path: &Path, bytes: &[u8], mode: u32) -> Result<bool, Error> {
+    if fs::read(path).is_ok_and(|present| present == bytes) {
+        return Ok(false);
+    }
+    replace(path, bytes, mode).map(|()| true)
+}
+
+/// Removes `path`; one that is not there is already removed.
+///
+/// # Errors
+/// Says which file could not be removed.
+pub fn remove(path: &Path) -> Result<(), Error> {
+    let removed = match fs::remove_file(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other,
+    };
+    removed
+        .and_then(|()| sync_directory(path.parent().unwrap_or(Path::new("/"))))
+        .doing(|| format!("remove {}", path.display()))
+}
+
+/// Gives the file at `from` a second name `to`, replacing whatever stood there, atomically.
+///
+/// # Errors
+/// Says which link could not be made; `to` is then as it was.
+pub fn link(from: &Path, to: &Path) -> Result<(), Error> {
+    let directory = directory_of(to)?;
+    let make = || -> io::Result<()> {
+        // link(2) refuses an existing name, and rename(2) between two links of one file does nothing at all.
+        if same_file(from, to)? {
+            return sync_directory(directory);
+        }
+        let (_, temporary) = tempfile::Builder::new()
+            .prefix(TEMPORARY_PREFIX)
+            .make_in(directory, |name| fs::hard_link(from, name))?
+            .into_parts();
+        temporary.persist(to)?;
+        sync_directory(directory)
+    };
+    make().doing(|| format!("link {} to {}", to.display(), from.display()))
+}
+
+fn same_file(a: &Path, b: &Path) -> io::Result<bool> {
+    let a = fs::symlink_metadata(a)?;
+    match fs::symlink_metadata(b) {
+        Ok(b) => Ok((a.dev(), a.ino()) == (b.dev(), b.ino())),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// A file that is being downloaded, beside the binary it may replace; gone when dropped.
+pub struct Incoming {
+    file: NamedTempFile,
+    beside: PathBuf,
+}
+
+impl Incoming {
+    /// An empty file in the directory of `binary`.
+    ///
+    /// # Errors
+    /// Says where it could not be made.
+    pub fn beside(binary: &Path) -> Result<Self, Error> {
+        let directory = directory_of(binary)?;
+        let file = tempfile::Builder::new()
+            .prefix(TEMPORARY_PREFIX)
+            .suffix(".part")
+            .tempfile_in(directory)
+            .doing(|| format!("create a temporary file in {}", directory.display()))?;
+        Ok(Self { file, beside: binary.to_owned() })
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// The disk is full or broken.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.file.write_all(bytes).doing(|| format!("write {}", self.file.path().display()))
+    }
+
+    /// Ends writing: mode and owner of the binary it may replace, on disk for good, no longer open for writing.
+    ///
+    /// # Errors
+    /// Says what could not be done to the file.
+    pub fn seal(self) -> Result<Sealed, Error> {
+        let path = self.file.path().to_owned();
+        let seal = || -> io::Result<Sealed> {
+            let model = fs::metadata(&self.beside)?;
+            let (file, name) = self.file.into_parts();
+            fchown(&file, Some(model.uid()), Some(model.gid()))?;
+            // A binary that its owner may not run would lose the host; every other bit is as it was.
+            file.set_permissions(fs::Permissions::from_mode(model.mode() & 0o7777 | 0o500))?;
+            file.sync_all()?;
+            let identity = file.metadata()?;
+            drop(file);
+            Ok(Sealed { name, identity: (identity.dev(), identity.ino()) })
+        };
+        seal().doing(|| format!("finish {}", path.display()))
+    }
+}
+
+/// A complete file that nobody holds open for writing; gone when dropped.
+pub struct Sealed {
+    name: TempPath,
+    identity: (u64, u64),
+}
+
+impl Sealed {
+    /// Where it is, until it replaces something.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.name
+    }
+
+    /// Renames the file over `target`, unless it was exchanged since it was sealed.
+    ///
+    /// # Errors
+    /// Says what was found; `target` is then as it was.
+    pub fn rename_over(self, target: &Path) -> Result<(), Error> {
+        let found = fs::symlink_metadata(&self.name).doing(|| format!("look at {}", self.name.display()))?;
+        if (found.dev(), found.ino()) != self.identity {
+            return Err(Error::host(format!("{} was exchanged after it was verified", self.name.display())));
+        }
+        let directory = directory_of(target)?;
+        self.name
+            .persist(target)
+            .map_err(io::Error::from)
+            .and_then(|()| sync_directory(directory))
+            .doing(|| format!("rename the new binary over {}", target.display()))
+    }
+}
+
+/// Removes what an interrupted run of ours left beside `path`; says how many files. Links are not followed.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn sweep(directory: &Path) -> Result<usize, Error> {
+    let entries = fs::read_dir(directory).doing(|| format!("read {}", directory.display()))?;
+    let mut swept = 0;
+    for entry in entries.flatten() {
+        let ours = entry.file_name().as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes());
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if ours && is_file && fs::remove_file(entry.path()).is_ok() {
+            swept += 1;
+        }
+    }
+    Ok(swept)
+}
+
+/// What is free for us on a file system.
+#[derive(Clone, Copy, Debug)]
+pub struct Space {
+    /// Bytes.
+    pub bytes: u64,
+    /// File names; `None` where the file system does not count them.
+    pub inodes: Option<u64>,
+}
+
+/// The space that is free at `directory`.
+///
+/// # Errors
+/// The file system does not say.
+#[expect(clippy::useless_conversion, reason = "the width of these fields differs between targets")]
+pub fn space(directory: &Path) -> Result<Space, Error> {
+    let stat = nix::sys::statvfs::statvfs(directory)
+        .doing(|| format!("look at the space of {}", directory.display()))?;
+    Ok(Space {
+        bytes: u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size())),
+        inodes: (stat.files() > 0).then(|| stat.files_available().into()),
+    })
+}
+
+/// Makes `directory` and its parents, closed to others.
+///
+/// # Errors
+/// Says which directory could not be made.
+pub fn make_directory(directory: &Path) -> Result<(), Error> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .doing(|| format!("make the directory {}", directory.display()))
+}
+
+/// An advisory lock, held until dropped or until the process ends.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "held for its drop")] File);
+
+/// Takes the lock at `path` at once, or says `None` when another process holds it.
+///
+/// # Errors
+/// The file cannot be opened.
+pub fn try_lock(path: &Path) -> Result<Option<Lock>, Error> {
+    let file = open_lock(path)?;
+    match file.try_lock_exclusive() {
+        Ok(()) => Ok(Some(Lock(file))),
+        Err(e) if e.kind() == fs2::lock_contended_error().kind() => Ok(None),
+        Err(e) => Err(e).doing(|| format!("lock {}", path.display())),
+    }
+}
+
+/// Takes the lock at `path`, waiting for whoever holds it.
+///
+/// # Errors
+/// The file cannot be opened.
+pub fn lock(path: &Path) -> Result<Lock, Error> {
+    let file = open_lock(path)?;
+    file.lock_exclusive().doing(|| format!("lock {}", path.display()))?;
+    Ok(Lock(file))
+}
+
+fn open_lock(path: &Path) -> Result<File, Error> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .doing(|| format!("open {}", path.display()))
+}
+
+/// Puts an unreadable file out of the way so that it can be looked at later; says where it went.
+///
+/// # Errors
+/// It cannot be renamed.
+pub fn set_aside(path: &Path) -> Result<PathBuf, Error> {
+    let mut name = OsString::from(path.file_name().unwrap_or(OsStr::new("record")));
+    name.push(".unreadable");
+    let aside = path.with_file_name(name);
+    fs::rename(path, &aside)
+        .and_then(|()| sync_directory(directory_of(path).map_or(Path::new("/"), |d| d)))
+        .doing(|| format!("set {} aside", path.display()))?;
+    Ok(aside)
+}
+
+/// Lower-case hex of the SHA-256 of the file at `path`.
+///
+/// # Errors
+/// It cannot be read.
+pub fn sha256_of(path: &Path) -> Result<String, Error> {
+    let hash = || -> io::Result<String> {
+        let mut file = File::open(path)?;
+        let mut hasher = Sha256::new();
+        let mut chunk = vec![0; 64 * 1024];
+        loop {
+            match file.read(&mut chunk)? {
+                0 => return Ok(hex(&hasher.finalize())),
+                read => hasher.update(&chunk[..read]),
+            }
+        }
+    };
+    hash().doing(|| format!("read {}", path.display()))
+}
+
+/// Lower-case hex.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn directory_of(path: &Path) -> Result<&Path, Error> {
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .ok_or_else(|| Error::host(format!("{} must be an absolute path of a file", path.display())))
+}
+
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    #[test]
+    fn linking_replaces_the_old_name_and_can_be_repeated() {
+        let dir = directory();
+        let (current, previous) = (dir.path().join("agent"), dir.path().join("agent.prev"));
+        fs::write(&current, "new").unwrap();
+        fs::write(&previous, "older").unwrap();
+        link(&current, &previous).unwrap();
+        link(&current, &previous).unwrap();
+        assert_eq!(fs::read(&previous).unwrap(), b"new");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_link_onto_a_directory_leaves_everything_as_it_was() {
+        let dir = directory();
+        let (current, previous) = (dir.path().join("agent"), dir.path().join("agent.prev"));
+        fs::write(&current, "new").unwrap();
+        fs::create_dir(&previous).unwrap();
+        assert!(link(&current, &previous).is_err());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn an_incoming_file_is_gone_when_nobody_wants_it() {
+        let dir = directory();
+        let binary = dir.path().join("agent");
+        fs::write(&binary, "old").unwrap();
+        fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut incoming = Incoming::beside(&binary).unwrap();
+        incoming.append(b"new").unwrap();
+        let sealed = incoming.seal().unwrap();
+        assert_eq!(fs::metadata(sealed.path()).unwrap().mode() & 0o7777, 0o755);
+        drop(sealed);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_exchanged_after_it_was_sealed_is_not_renamed_into_place() {
+        let dir = directory();
+        let binary = dir.path().join("agent");
+        fs::write(&binary, "old").unwrap();
+        let sealed = Incoming::beside(&binary).unwrap().seal().unwrap();
+        let evil = dir.path().join("evil");
+        fs::write(&evil, "evil").unwrap();
+        fs::rename(&evil, sealed.path()).unwrap();
+        assert!(sealed.rename_over(&binary).is_err());
+        assert_eq!(fs::read(&binary).unwrap(), b"old");
+    }
+
+    #[test]
+    fn the_sweep_takes_our_leftovers_and_nothing_else() {
+        let dir = directory();
+        for name in [".novacula-agent.x.part", ".novacula-other", "novacula-agent", "novacula-agent.prev"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        std::os::unix::fs::symlink("novacula-agent", dir.path().join(".novacula-agent.link")).unwrap();
+        assert_eq!(sweep(dir.path()).unwrap(), 1);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4);
+    }
+
+    #[test]
+    fn a_lock_is_held_once() {
+        let dir = directory();
+        let path = dir.path().join("lock");
+        let held = try_lock(&path).unwrap();
+        assert!(held.is_some());
+        assert!(try_lock(&path).unwrap().is_none());
+        drop(held);
+        assert!(try_lock(&path).unwrap().is_some());
+    }
+}

@@ -1,0 +1,158 @@
+//! What the agent says to systemd and asks of it.
+
+#![expect(clippy::disallowed_methods, reason = "this is the home of systemctl and of systemd's environment")]
+
+use std::env;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::error::{Doing as _, Error};
+
+/// The agent itself.
+pub const AGENT: &str = "novacula-agent.service";
+/// Runs `.prev` as the judge of a trial.
+pub const ROLLBACK: &str = "novacula-agent-rollback.service";
+/// Starts the rollback service again and again while a trial is open.
+pub const TRIAL_TIMER: &str = "novacula-agent-trial.timer";
+
+/// This process was started by systemd as a service that notifies.
+#[must_use]
+pub fn supervises_us() -> bool {
+    env::var_os("NOTIFY_SOCKET").is_some() && is_running()
+}
+
+/// systemd is the init of this host.
+#[must_use]
+pub fn is_running() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
+/// The longest time systemd waits for a sign of life, if it does.
+#[must_use]
+pub fn watchdog() -> Option<Duration> {
+    env::var("WATCHDOG_USEC").ok()?.parse().ok().map(Duration::from_micros)
+}
+
+/// Sends a line of the notify protocol; without a listener it goes nowhere, and that is fine.
+pub fn notify(state: &str) {
+    let Some(path) = env::var_os("NOTIFY_SOCKET") else { return };
+    let address = match path.as_encoded_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(&path),
+    };
+    if let (Ok(address), Ok(socket)) = (address, UnixDatagram::unbound()) {
+        // A notification that does not arrive is what the watchdog is for.
+        let _ = socket.send_to_addr(state.as_bytes(), &address);
+    }
+}
+
+/// What systemd knows of the agent's service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Service {
+    /// `ActiveState`.
+    pub active: String,
+    /// `Result`: why it last ended.
+    pub result: String,
+    /// `NRestarts`: automatic restarts since somebody started or reset it.
+    pub restarts: u32,
+    /// `MainPID`, 0 when there is none.
+    pub main_pid: u32,
+}
+
+impl Service {
+    /// systemd has given up on it.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.active == "failed"
+    }
+}
+
+/// Asks systemd for the state of the agent's service.
+///
+/// # Errors
+/// systemd does not answer.
+pub fn agent_service() -> Result<Service, Error> {
+    let text = systemctl(&["show", AGENT, "-p", "ActiveState,Result,NRestarts,MainPID"])?;
+    let value = |key: &str| {
+        text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap_or_default().to_owned()
+    };
+    Ok(Service {
+        active: value("ActiveState"),
+        result: value("Result"),
+        restarts: value("NRestarts").parse().unwrap_or(0),
+        main_pid: value("MainPID").parse().unwrap_or(0),
+    })
+}
+
+/// Arms the dead-man's switch of a trial.
+///
+/// # Errors
+/// The timer could not be started, as when the units are not installed.
+pub fn arm_trial_timer() -> Result<(), Error> {
+    systemctl(&["start", TRIAL_TIMER]).map(drop)
+}
+
+/// Disarms the dead-man's switch. Does not wait: it may be the timer itself that started us.
+///
+/// # Errors
+/// systemd does not answer.
+pub fn disarm_trial_timer() -> Result<(), Error> {
+    systemctl(&["--no-block", "stop", TRIAL_TIMER]).map(drop)
+}
+
+/// Asks for a restart of the agent, and does not wait: the asker is in the cgroup that ends with it.
+///
+/// # Errors
+/// systemd does not answer.
+pub fn restart_agent() -> Result<(), Error> {
+    // A start that is refused because of earlier starts would look like a crash of the new binary.
+    systemctl(&["reset-failed", AGENT])?;
+    systemctl(&["--no-block", "restart", AGENT]).map(drop)
+}
+
+/// Starts the agent, whatever its past.
+///
+/// # Errors
+/// systemd does not answer.
+pub fn start_agent() -> Result<(), Error> {
+    systemctl(&["reset-failed", AGENT])?;
+    systemctl(&["--no-block", "start", AGENT]).map(drop)
+}
+
+/// Stops the agent and waits for its end; only from outside its cgroup.
+///
+/// # Errors
+/// systemd does not answer or cannot stop it.
+pub fn stop_agent() -> Result<(), Error> {
+    systemctl(&["stop", AGENT]).map(drop)
+}
+
+/// Starts the rollback service without waiting.
+///
+/// # Errors
+/// systemd does not answer.
+pub fn start_rollback() -> Result<(), Error> {
+    systemctl(&["--no-block", "start", ROLLBACK]).map(drop)
+}
+
+/// Runs `systemctl` and gives what it printed.
+///
+/// # Errors
+/// It cannot be run, or says no: with its own words.
+pub fn systemctl(arguments: &[&str]) -> Result<String, Error> {
+    let ran = Command::new("systemctl")
+        .args(arguments)
+        .env_remove("NOTIFY_SOCKET")
+        .stdin(Stdio::null())
+        .output()
+        .doing(|| format!("run systemctl {}", arguments.join(" ")))?;
+    if ran.status.success() {
+        return Ok(String::from_utf8_lossy(&ran.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&ran.stderr);
+    let said = said.trim().lines().last().unwrap_or("it gave no reason").to_owned();
+    Err(Error::host(format!("systemctl {} failed: {}", arguments.join(" "), crate::error::printable(&said))))
+}

@@ -1,0 +1,164 @@
+//! The path of one pendingUpgrade, top to bottom.
+//!
+//! ```text
+//!  pendingUpgrade ─▶ admit ─▶ fetch ─▶ verify ─▶ swap ══ restart ══▶ trial ─▶ judge ─▶ commit
+//!                      │        │         │                                     └────▶ roll back ══ restart
+//!                      │        │         └▶ refused: reported, remembered with its cause
+//!                      └────────┴▶ not now: asked again at the next sync
+//!  ├──── nothing durable yet: a crash only repeats ────┤├──── the trial record is on disk ────┤
+//! ```
+//!
+//! This file is the way up to the restart. After it, the binary on trial looks at itself in `agent.rs`, and the
+//! known-good one at it in `watch.rs`; both ask `judge`, and `swap::finish` carries the verdict out.
+
+pub mod admit; // pure: may this host take this spec now?
+pub mod fetch; // network → temporary file
+pub mod hand; // the upgrade in hand: told and steered
+pub mod judge; // pure: wait, commit, roll back or discard
+pub mod swap; // record, link, rename; and the way back
+pub mod trial; // the trial record and the ended attempts
+pub mod verify; // bytes → VerifiedArtifact
+
+use novacula_protocol::signature::{ReleaseSignature, TrustedKeys};
+use novacula_protocol::spec::Intent;
+use novacula_protocol::{LogLevel, RefusalCode, Stage};
+
+use self::admit::Admitted;
+use self::hand::Hand;
+use self::trial::{Elapsed, Records, Trial, find};
+use self::verify::{Check, VerifiedArtifact};
+use crate::control_plane::ControlPlane;
+use crate::disk::{self, Incoming};
+use crate::error::Error;
+use crate::host::{Build, Clock, Places, boot_id};
+
+/// What an upgrade needs of this host.
+pub struct Means<'a> {
+    /// This build.
+    pub build: &'a Build,
+    /// Where the binary is.
+    pub places: &'a Places,
+    /// The memory of this host.
+    pub records: &'a Records,
+    /// Whose signatures count.
+    pub keys: &'a TrustedKeys,
+    /// Where artifacts may be, and who may see the key.
+    pub control_plane: &'a ControlPlane,
+    /// Plain http may leave this host.
+    pub allow_plain_http: bool,
+    /// The two clocks.
+    pub clock: Clock,
+    /// The control plane knows this upgrade; false for one run by hand.
+    pub reported: bool,
+    /// Sets the dead-man's switch.
+    pub arm: fn() -> Result<(), Error>,
+}
+
+/// Where the path ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// A dry run: everything is in order and nothing was swapped.
+    Validated,
+    /// The new binary is in place and on trial: restart.
+    Swapped,
+}
+
+/// Carries out one admitted spec, up to the restart.
+///
+/// # Errors
+/// Why nothing was swapped. No temporary file is left, and the binary is the one that was there before.
+pub fn carry_out(admitted: &Admitted, means: &Means<'_>, hand: &Hand) -> Result<Done, Error> {
+    let spec = admitted.spec();
+    let Some(_in_hand) = means.records.take_in_hand()? else {
+        return Err(Error::NotNow("another upgrade is in hand".to_owned()));
+    };
+
+    hand.enter(Stage::Preflight);
+    hand.say(
+        LogLevel::Info,
+        format!("upgrade from {} to {}", means.build.version, spec.header.target_version),
+    );
+    enough_space(means, spec.size)?;
+    hand.checkpoint()?;
+
+    hand.enter(Stage::Download);
+    let signature = ReleaseSignature::parse(&spec.signature)?;
+    let mut check = Check::begin(&signature, means.keys)?;
+    let mut incoming = Incoming::beside(&means.places.binary)?;
+    fetch::fetch(spec, means.control_plane, means.allow_plain_http, &mut incoming, &mut check, hand)?;
+    hand.checkpoint()?;
+
+    hand.enter(Stage::Verify);
+    let artifact = verify::verify(incoming.seal()?, check, spec, means.build.target)?;
+    hand.say(
+        LogLevel::Success,
+        "sha256, signature, signed fields and a run of --version are right".to_owned(),
+    );
+    hand.checkpoint()?;
+
+    if spec.header.intent == Intent::Validate {
+        return Ok(Done::Validated);
+    }
+    hand.enter(Stage::Swap);
+    swap_in(admitted, artifact, means)?;
+    hand.say(LogLevel::Success, format!("{} is in place, on trial", spec.header.target_version));
+    hand.enter(Stage::Restart);
+    Ok(Done::Swapped)
+}
+
+fn swap_in(admitted: &Admitted, artifact: VerifiedArtifact, means: &Means<'_>) -> Result<(), Error> {
+    let header = &admitted.spec().header;
+    let mut records = means.records.lock()?;
+    // Admission saw the records without the lock; a pair that was swapped in meanwhile must not be again.
+    if means.records.trial()?.is_some() {
+        return Err(Error::NotNow("a trial is open".to_owned()));
+    }
+    if find(&means.records.ended()?, &header.upgrade_id, header.attempt).is_some() {
+        return Err(Error::NotNow("this attempt has ended".to_owned()));
+    }
+    let boot_id = boot_id();
+    let trial = Trial {
+        upgrade_id: header.upgrade_id.clone(),
+        attempt: header.attempt,
+        reported: means.reported,
+        from_version: means.build.version.clone(),
+        target_version: header.target_version.clone(),
+        old_sha256: disk::sha256_of(&means.places.binary)?,
+        new_sha256: artifact.sha256().to_owned(),
+        floor: artifact.floor().cloned(),
+        health_window_ms: header.health_window_ms,
+        confirm: header.confirm,
+        opened_at: (means.clock.wall)(),
+        elapsed: Elapsed::begin(&boot_id, (means.clock.ticks_ms)()),
+        synced: false,
+        healthy: false,
+        inconclusive: false,
+        seen_in_place: false,
+        verdict: None,
+    };
+    swap::swap(&mut records, means.places, &trial, artifact, means.arm)
+}
+
+/// Room to spare beside the artifact, in bytes: for records and for others on the same file system.
+const MARGIN: u64 = 4 * 1024 * 1024;
+/// File names to spare: the download, the link, the records.
+const INODES: u64 = 16;
+
+fn enough_space(means: &Means<'_>, size: u64) -> Result<(), Error> {
+    let directory = means.places.binary.parent().unwrap_or(&means.places.binary);
+    let space = disk::space(directory)?;
+    let need = size.saturating_add(MARGIN);
+    if space.bytes < need {
+        return Err(Error::refused(
+            RefusalCode::DiskFull,
+            format!("{} must have {need} bytes free, it has {}", directory.display(), space.bytes),
+        ));
+    }
+    match space.inodes {
+        Some(inodes) if inodes < INODES => Err(Error::refused(
+            RefusalCode::DiskFull,
+            format!("{} must have {INODES} inodes free, it has {inodes}", directory.display()),
+        )),
+        _ => Ok(()),
+    }
+}
