@@ -1,0 +1,181 @@
+//! The upgrade in hand: the thread that carries it out, what its end means, and how that end is remembered.
+
+use std::thread::{self, Scope, ScopedJoinHandle};
+
+use novacula_protocol::spec::{PendingUpgrade, SpecHeader};
+use novacula_protocol::sync::ReportError;
+use novacula_protocol::{Refusal, RefusalCode, Stage, Status};
+
+use super::on_trial::{arm_if_supervised, restart};
+use super::{Agent, Course, LAST_SYNC_LIMIT, RestartDue, identity_of, say_not_now};
+use crate::error::{Error, chain, printable};
+use crate::host::dice;
+use crate::upgrade::admit::Admitted;
+use crate::upgrade::hand::Hand;
+use crate::upgrade::trial::{EndedAttempt, LockedRecords, find, report_error};
+use crate::upgrade::{self, Done, Means};
+
+/// The upgrade in hand and the thread that carries it out.
+pub(super) struct InHand<'scope> {
+    pub(super) hand: Hand,
+    pub(super) header: SpecHeader,
+    path: ScopedJoinHandle<'scope, ()>,
+    pub(super) outcome: Option<Result<Done, Error>>,
+}
+
+impl Agent<'_> {
+    pub(super) fn start<'scope>(
+        &'scope self,
+        course: &mut Course<'scope>,
+        scope: &'scope Scope<'scope, '_>,
+        admitted: Admitted,
+        left_ms: u64,
+    ) {
+        if (self.clock.ticks_ms)() < course.retry_at_ms {
+            return;
+        }
+        course.said_not_now.clear();
+        let header = admitted.spec().header.clone();
+        let hand = Hand::take(&header, admitted.spec().size, left_ms, course.bell.clone(), self.clock);
+        let means = Means {
+            build: self.build,
+            places: self.places,
+            records: self.records,
+            keys: self.keys,
+            control_plane: self.control_plane,
+            allow_plain_http: self.config.control_plane.allow_plain_http,
+            clock: self.clock,
+            reported: true,
+            arm: arm_if_supervised,
+        };
+        let spawned = thread::Builder::new().name("upgrade".to_owned()).spawn_scoped(scope, {
+            let hand = hand.clone();
+            move || hand.end(upgrade::carry_out(&admitted, &means, &hand))
+        });
+        match spawned {
+            Ok(path) => course.in_hand = Some(InHand { hand, header, path, outcome: None }),
+            Err(e) => log::error!("cannot start a thread for the upgrade: {e}"),
+        }
+    }
+
+    pub(super) fn look_at_hand<'scope>(
+        &'scope self,
+        course: &mut Course<'scope>,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> Result<Option<RestartDue>, Error> {
+        let Some(in_hand) = &mut course.in_hand else { return Ok(None) };
+        let Some(outcome) = in_hand.outcome.take() else {
+            // It rings before it ends; one that ended without a sound has panicked.
+            return match in_hand.path.is_finished() && course.listen.try_recv().is_err() {
+                true => Err(Error::host("the upgrade ended without an outcome; starting again")),
+                false => Ok(None),
+            };
+        };
+        if matches!(outcome, Ok(Done::Swapped)) {
+            self.sync(course, scope, LAST_SYNC_LIMIT);
+            return Ok(Some(restart()));
+        }
+        let header = in_hand.header.clone();
+        course.in_hand = None;
+        match outcome {
+            Ok(_) => {
+                let ended =
+                    EndedAttempt { status: Status::Completed, ..self.ended(&header, Stage::Verify, None) };
+                self.end(course, ended);
+            }
+            Err(Error::NotNow(reason)) => {
+                course.retry.failed(None);
+                let pause_ms = course.retry.wait_ms(self.config.sync_interval_ms, false, dice());
+                course.retry_at_ms = (self.clock.ticks_ms)() + pause_ms;
+                say_not_now(course, &reason);
+                return Ok(None);
+            }
+            Err(Error::Abandoned) => self.end(course, self.ended(&header, Stage::Abandoned, None)),
+            Err(Error::Refused(refusal)) => self.refuse(course, &header, refusal),
+            Err(Error::Host(error)) => self.refuse(course, &header, error.into_refusal()),
+        }
+        course.retry.succeeded();
+        Ok(None)
+    }
+
+    pub(super) fn refuse(&self, course: &mut Course<'_>, header: &SpecHeader, refusal: Refusal) {
+        log::error!(
+            "the upgrade to {} is refused: {}",
+            header.target_version,
+            printable(&refusal.to_string())
+        );
+        let error = report_error(refusal, (self.clock.wall)());
+        self.end(course, EndedAttempt { error: Some(error), ..self.ended(header, Stage::Failed, None) });
+    }
+
+    pub(super) fn refuse_unreadable(&self, course: &mut Course<'_>, value: serde_json::Value) {
+        let Some((upgrade_id, attempt)) = identity_of(&value) else {
+            return say_not_now(
+                course,
+                "the pending upgrade cannot be read and names no upgradeId and attempt",
+            );
+        };
+        let known = self.records.ended().unwrap_or_default();
+        if let Some(ended) = find(&known, &upgrade_id, attempt) {
+            course.telling = Some(ended.clone());
+            return;
+        }
+        if course.trial.is_some() || course.in_hand.is_some() {
+            return;
+        }
+        // Read once more as what it claims to be, for the sentence that names the field.
+        let found = match serde_json::from_value::<PendingUpgrade>(value) {
+            Err(e) => e.to_string(),
+            Ok(_) => "it contradicts itself".to_owned(),
+        };
+        let refusal =
+            Refusal::new(RefusalCode::InvalidSpec, printable(&format!("the spec cannot be read: {found}")));
+        log::error!("an upgrade is refused: {refusal}");
+        let at = (self.clock.wall)();
+        let error = Some(report_error(refusal, at));
+        let (stage, status) = (Stage::Failed, Status::Failed);
+        let (from_version, target_version, swapped, untold) = (None, None, false, true);
+        self.end(
+            course,
+            EndedAttempt {
+                upgrade_id,
+                attempt,
+                from_version,
+                target_version,
+                stage,
+                status,
+                error,
+                swapped,
+                untold,
+                at,
+            },
+        );
+    }
+
+    pub(super) fn ended(
+        &self,
+        header: &SpecHeader,
+        stage: Stage,
+        error: Option<ReportError>,
+    ) -> EndedAttempt {
+        let status = if stage == Stage::Failed { Status::Failed } else { Status::Completed };
+        EndedAttempt::of(header, stage, status, error, (self.clock.wall)())
+    }
+
+    /// Remembers an end, then tells it at once. The memory is what counts.
+    pub(super) fn end(&self, course: &mut Course<'_>, ended: EndedAttempt) {
+        self.note(true, |records| records.remember(ended.clone()));
+        course.telling = Some(ended);
+        self.ring(course);
+    }
+
+    pub(super) fn note(
+        &self,
+        needed: bool,
+        change: impl FnOnce(&mut LockedRecords<'_>) -> Result<(), Error>,
+    ) {
+        if needed && let Err(e) = self.records.lock().and_then(|mut records| change(&mut records)) {
+            log::error!("{}", chain(&e));
+        }
+    }
+}
