@@ -64,6 +64,16 @@ impl ControlPlane {
 
     /// Reads every page of a list.
     pub fn all<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<Vec<T>, Failure> {
+        Ok(self.first(path, query, usize::MAX)?.0)
+    }
+
+    /// Reads a list up to so many rows, and whether there are more.
+    pub fn first<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        most: usize,
+    ) -> Result<(Vec<T>, bool), Failure> {
         let mut items = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
@@ -73,8 +83,12 @@ impl ControlPlane {
             }
             let page: Page<T> = self.get(path, &asked)?;
             items.extend(page.items);
+            if items.len() > most || items.len() == most && page.next_cursor.is_some() {
+                items.truncate(most);
+                return Ok((items, true));
+            }
             match page.next_cursor {
-                None => return Ok(items),
+                None => return Ok((items, false)),
                 Some(next) if cursor.as_ref() == Some(&next) => {
                     return Err(Failure::new(
                         Ending::Failed,

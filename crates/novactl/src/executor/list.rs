@@ -37,9 +37,12 @@ impl List {
     /// Prints them.
     pub fn run(&self, control_plane: &ControlPlane, terminal: &Terminal) -> anyhow::Result<Ending> {
         let mut query = Vec::new();
-        query.extend(self.kind.map(|kind| ("kind", kind.as_str())));
         query.extend(self.channel.map(|channel| ("channel", channel.as_str())));
         query.extend(self.status.map(|status| ("status", word(status))));
+        let version = self.running.as_ref().map(ToString::to_string);
+        query.extend(version.as_deref().map(|version| ("version", version)));
+        let labels: Vec<_> = self.label.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        query.extend(labels.iter().map(|label| ("label", label.as_str())));
         let mut items: Vec<Executor> = control_plane.all(super::EXECUTORS, &query)?;
         items.retain(|executor| self.matches(executor));
         items.sort_by(|a, b| a.name.cmp(&b.name));

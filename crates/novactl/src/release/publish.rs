@@ -34,9 +34,9 @@ pub struct Publish {
     #[arg(long, default_value = "agent", value_parser = super::kind)]
     kind: Kind,
 
-    /// Where it is offered: stable, beta or dev
-    #[arg(long, default_value = "stable", value_parser = super::channel)]
-    channel: Channel,
+    /// Where it is offered: stable (unless its draft says otherwise), beta or dev
+    #[arg(long, value_parser = super::channel)]
+    channel: Option<Channel>,
 
     /// Release notes
     #[arg(long, value_name = "TEXT", conflicts_with = "notes_file")]
@@ -65,17 +65,26 @@ impl Publish {
             self.may_go_on(release, &artifacts)?;
         }
 
-        let mut release = known;
+        let mut release = self.settle(control_plane, known, notes.as_deref())?;
+        let channel = release.as_ref().map_or(self.channel.unwrap_or_default(), |draft| draft.channel);
+        let notes = release.as_ref().map_or(notes.unwrap_or_default(), |draft| draft.notes.clone());
         for artifact in &artifacts {
             if release.as_ref().is_some_and(|release| holds(release, artifact)) {
                 terminal.note(format!("{} is there already", artifact.target));
                 continue;
             }
-            release =
-                Some(self.upload(control_plane, terminal, notes.as_deref().unwrap_or_default(), artifact)?);
+            release = Some(self.upload(control_plane, terminal, (channel, &notes), artifact)?);
         }
-        let release = release.context("a release has at least one artifact")?;
-        let release = self.settle(control_plane, release, notes)?;
+        let mut release = release.context("a release has at least one artifact")?;
+        for earlier in &release.artifacts {
+            if artifacts.iter().all(|artifact| artifact.target != earlier.target) {
+                terminal.note(format!("{} was uploaded before and is part of it too", earlier.target));
+            }
+        }
+        if !self.draft {
+            let patch = ReleasePatch { status: Some(ReleaseStatus::Published), ..ReleasePatch::default() };
+            release = control_plane.patch(&super::path_of(&release), &patch)?;
+        }
         self.show(terminal, &release)?;
         Ok(Ending::Done)
     }
@@ -139,7 +148,7 @@ impl Publish {
         &self,
         control_plane: &ControlPlane,
         terminal: &Terminal,
-        notes: &str,
+        (channel, notes): (Channel, &str),
         artifact: &Artifact,
     ) -> Result<Release, Failure> {
         let bar = terminal.bar(artifact.size);
@@ -148,7 +157,7 @@ impl Publish {
         let form = Form::new(&artifact.file, artifact.size, &artifact.sha256)
             .text("kind", self.kind.as_str())
             .text("version", &self.version.to_string())
-            .text("channel", self.channel.as_str())
+            .text("channel", channel.as_str())
             .text("notes", notes)
             .text("signature", &artifact.signature);
         let uploaded = control_plane.upload(super::RELEASES, form, &bar);
@@ -156,22 +165,24 @@ impl Publish {
         uploaded
     }
 
-    /// An older draft may have another channel or other notes; whoever runs this last has said what it shall be.
+    /// An older draft may have another channel or other notes: whoever runs this last says what it shall be, and says
+    /// it first, because artifacts join a draft only if they agree with it.
     fn settle(
         &self,
         control_plane: &ControlPlane,
-        release: Release,
-        notes: Option<String>,
-    ) -> anyhow::Result<Release> {
+        draft: Option<Release>,
+        notes: Option<&str>,
+    ) -> Result<Option<Release>, Failure> {
+        let Some(draft) = draft else { return Ok(None) };
         let patch = ReleasePatch {
-            status: (!self.draft).then_some(ReleaseStatus::Published),
-            channel: (release.channel != self.channel).then_some(self.channel),
-            notes: notes.filter(|notes| *notes != release.notes),
+            status: None,
+            channel: self.channel.filter(|channel| *channel != draft.channel),
+            notes: notes.filter(|notes| *notes != draft.notes).map(str::to_owned),
         };
         if patch == ReleasePatch::default() {
-            return Ok(release);
+            return Ok(Some(draft));
         }
-        Ok(control_plane.patch(&super::path_of(&release), &patch)?)
+        control_plane.patch(&super::path_of(&draft), &patch).map(Some)
     }
 
     fn show(&self, terminal: &Terminal, release: &Release) -> anyhow::Result<()> {

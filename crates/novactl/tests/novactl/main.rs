@@ -1,8 +1,13 @@
 //! novactl from outside: the real binary against a control plane that records what it is asked.
 
-#![expect(clippy::disallowed_methods, reason = "a test writes files and runs programs")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test writes files, runs programs, and ends where something is not as it must be"
+)]
 
 mod command_line;
+mod control_plane;
 mod executors;
 mod novactl;
 mod publish;

@@ -179,15 +179,37 @@ fn publishing_goes_on_where_it_was_interrupted() {
     let dir = tempfile::tempdir().unwrap();
     let artifact = signed(&dir, "a", b"bytes", COMMENT);
     let draft = samples::release("1.1.0", "draft", &as_known(&artifact, SHA256_OF_BYTES));
-    let server = server(vec![draft]);
-    let said = publish(&server, &["--channel", "beta", "--notes", "new", text(&artifact)]);
+    let mut settled = draft.clone();
+    settled["channel"] = "beta".into();
+    settled["notes"] = "new".into();
+    let arm = signed(&dir, "arm", b"arm", "kind:agent version:1.1.0 target:aarch64-unknown-linux-musl");
+    let server = Recorder::start(move |asked| match asked.line.split(' ').next() {
+        Some("GET") => (200, samples::page(std::slice::from_ref(&draft))),
+        _ => (200, settled.to_string()),
+    });
+    let said = publish(&server, &["--channel", "beta", "--notes", "new", text(&artifact), text(&arm)]);
     assert_eq!(said.code, 0, "{said:?}");
-    assert_eq!(server.lines().len(), 2, "nothing is uploaded twice");
-    assert_eq!(
-        server.asked()[1].json(),
-        json!({ "status": "published", "channel": "beta", "notes": "new" }),
-        "the last who runs it says what it shall be"
-    );
+    let patch = format!("PATCH /api/v1/releases/{RELEASE}");
+    assert_eq!(server.lines(), ["GET /api/v1/releases?kind=agent", &patch, "POST /api/v1/releases", &patch]);
+    let asked = server.asked();
+    assert_eq!(asked[1].json(), json!({ "channel": "beta", "notes": "new" }), "the draft must agree first");
+    assert_eq!((asked[2].field("channel").as_str(), asked[2].field("notes").as_str()), ("beta", "new"));
+    assert_eq!(asked[2].field("artifact"), "arm", "nothing is uploaded twice");
+    assert_eq!(asked[3].json(), json!({ "status": "published" }));
+}
+
+#[test]
+fn what_lies_in_the_draft_from_before_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let artifact = signed(&dir, "a", b"bytes", COMMENT);
+    let mut known = as_known(&artifact, SHA256_OF_BYTES);
+    known
+        .as_array_mut()
+        .unwrap()
+        .push(json!({ "target": "old-one", "size": 5, "sha256": "", "signature": "" }));
+    let server = server(vec![samples::release("1.1.0", "draft", &known)]);
+    let said = publish(&server, &[text(&artifact)]);
+    assert!(said.code == 0 && said.stderr.contains("old-one was uploaded before"), "{said:?}");
 }
 
 #[test]

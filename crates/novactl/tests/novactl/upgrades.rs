@@ -199,16 +199,21 @@ fn a_watch_with_a_timeout_gives_up_and_says_that_the_upgrade_goes_on() {
 fn upgrades_are_listed_newest_first_and_filtered() {
     let mut older = samples::upgrade("COMPLETED", "COMPLETED", "completed");
     older["createdAt"] = json!("2026-11-20T08:00:00Z");
-    older["executorName"] = json!("host-0");
+    older["executorId"] = json!("01900000-0000-7000-8000-000000000009");
     let newer = samples::upgrade("DOWNLOAD", "UNDERWAY", "running");
     let server = server(vec![(200, samples::page(&[older, newer]))]);
-    let names = |arguments: &[&str]| -> Vec<Value> {
+    let states = |arguments: &[&str]| -> Vec<Value> {
         let said = novactl(&server.url(), &[&["upgrade", "list", "--json"], arguments].concat());
-        said.json()["items"].as_array().unwrap().iter().map(|u| u["executorName"].clone()).collect()
+        said.json()["items"].as_array().unwrap().iter().map(|u| u["state"].clone()).collect()
     };
-    assert_eq!(names(&[]), ["host-1", "host-0"]);
-    assert_eq!(names(&["--state", "completed"]), ["host-0"]);
-    assert_eq!(names(&["--executor", "host-1"]), ["host-1"]);
+    assert_eq!(states(&[]), ["running", "completed"]);
+    assert_eq!(states(&["--state", "completed"]), ["completed"]);
+    assert_eq!(states(&["--executor", "host-1"]), ["running"]);
+    assert!(server.lines().iter().any(|line| line.ends_with(&format!("/upgrades?executorId={EXECUTOR}"))));
     let said = novactl(&server.url(), &["upgrade", "list"]);
     assert!(said.stdout.lines().nth(1).unwrap().contains("DOWNLOAD UNDERWAY"), "{said:?}");
+    assert_eq!(said.stderr, "");
+    let said = novactl(&server.url(), &["upgrade", "list", "--limit", "1"]);
+    assert_eq!(said.stdout.lines().count(), 2);
+    assert!(said.stderr.contains("older ones are not shown"), "{said:?}");
 }
