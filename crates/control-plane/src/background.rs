@@ -26,3 +26,34 @@ pub(crate) async fn run(app: Arc<App>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::in_process::{ControlPlane, said};
+
+    #[tokio::test]
+    async fn upgrades_lapse_and_presence_is_kept_by_themselves() {
+        let control_plane = ControlPlane::start().await;
+        let (key, id) = control_plane.executor("host-1", "1.0.0").await;
+        control_plane.publish("1.1.0").await;
+        control_plane.request(&id, "1.1.0").await.ok();
+        control_plane.wait_ms(900_000);
+        control_plane.sync(&key, said("host-1", "1.0.0")).await.ok();
+        let heard = control_plane.app.clock.now();
+        let running = tokio::spawn(run(Arc::clone(&control_plane.app)));
+        let both = async {
+            let mut look = interval(Duration::from_millis(5));
+            loop {
+                look.tick().await;
+                let stored = control_plane.app.store.snapshots().await.unwrap().remove(0);
+                if stored.open_upgrade().is_none() && stored.executor.last_seen_at == heard {
+                    break;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), both).await.expect("it happens by itself");
+        running.abort();
+        control_plane.request(&id, "1.1.0").await.ok();
+    }
+}

@@ -6,6 +6,8 @@ pub mod serve;
 
 mod app;
 mod background;
+#[cfg(test)]
+mod in_process;
 mod routes;
 
 mod api;

@@ -86,3 +86,91 @@ fn span<B>(request: &Request<B>) -> tracing::Span {
     let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
     tracing::info_span!("request", id, method = %request.method(), path = request.uri().path())
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Method;
+
+    use crate::in_process::ControlPlane;
+
+    const NOBODY: &str = "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c";
+
+    #[tokio::test]
+    async fn what_is_not_there_is_404_and_a_wrong_method_405() {
+        let control_plane = ControlPlane::start().await;
+        for path in ["/", "/api/v1", "/api/v2/releases", "/api/v1/releases/", "/.env"] {
+            assert_eq!(control_plane.get(path).await.problem(), (404, "not_found".to_owned()), "{path}");
+        }
+        for (method, path) in [
+            (Method::GET, "/api/v1/syncExecutor"),
+            (Method::PUT, "/api/v1/releases"),
+            (Method::POST, "/healthz"),
+            (Method::DELETE, "/api/v1/upgrades/x"),
+        ] {
+            let refused = control_plane.call(method, path, "", "").await;
+            assert_eq!(refused.problem(), (405, "method_not_allowed".to_owned()), "{path}");
+        }
+        assert_eq!(control_plane.get("/healthz").await.bytes, b"ok\n");
+        assert_eq!(control_plane.get("/readyz").await.bytes, b"ready\n");
+    }
+
+    #[tokio::test]
+    async fn an_unknown_id_is_not_found_whatever_it_looks_like() {
+        let control_plane = ControlPlane::start().await;
+        for collection in ["releases", "executors", "upgrades"] {
+            for id in [NOBODY, "1", "'%20OR%201=1"] {
+                let path = format!("/api/v1/{collection}/{id}");
+                assert_eq!(control_plane.get(&path).await.problem(), (404, "not_found".to_owned()), "{path}");
+            }
+        }
+        for collection in ["executors", "executor-keys", "enrolment-tokens"] {
+            let path = format!("/api/v1/{collection}/{NOBODY}");
+            assert_eq!(control_plane.delete(&path).await.problem(), (404, "not_found".to_owned()), "{path}");
+        }
+        let path = format!("/api/v1/releases/{NOBODY}");
+        let patched = control_plane.patch(&path, serde_json::json!({"status": "published"})).await;
+        assert_eq!(patched.problem(), (404, "not_found".to_owned()));
+        assert_eq!(control_plane.request(NOBODY, "1.0.0").await.problem(), (404, "not_found".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_persons_call_with_anything_but_a_persons_token_is_unauthenticated() {
+        let control_plane = ControlPlane::start().await;
+        let key = control_plane.key().await;
+        let id = NOBODY;
+        for (method, path) in [
+            (Method::GET, "/api/v1/executor-keys".to_owned()),
+            (Method::POST, "/api/v1/executor-keys".to_owned()),
+            (Method::DELETE, format!("/api/v1/executor-keys/{id}")),
+            (Method::GET, "/api/v1/enrolment-tokens".to_owned()),
+            (Method::POST, "/api/v1/enrolment-tokens".to_owned()),
+            (Method::DELETE, format!("/api/v1/enrolment-tokens/{id}")),
+            (Method::GET, "/api/v1/releases".to_owned()),
+            (Method::POST, "/api/v1/releases".to_owned()),
+            (Method::GET, format!("/api/v1/releases/{id}")),
+            (Method::PATCH, format!("/api/v1/releases/{id}")),
+            (Method::GET, "/api/v1/executors".to_owned()),
+            (Method::GET, format!("/api/v1/executors/{id}")),
+            (Method::DELETE, format!("/api/v1/executors/{id}")),
+            (Method::POST, format!("/api/v1/executors/{id}/upgrade")),
+            (Method::GET, "/api/v1/upgrades".to_owned()),
+            (Method::GET, format!("/api/v1/upgrades/{id}")),
+        ] {
+            for bearer in [key.as_str(), "nvu_unknown", "nve_unknown", ""] {
+                let refused = control_plane.call(method.clone(), &path, bearer, "{}").await;
+                assert_eq!(
+                    refused.problem(),
+                    (401, "invalid_api_key".to_owned()),
+                    "{method} {path} {bearer}"
+                );
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn every_answer_names_its_request() {
+        let control_plane = ControlPlane::start().await;
+        assert!(!control_plane.get("/nowhere").await.header("x-request-id").is_empty());
+        assert_eq!(control_plane.get("/healthz").await.header("x-content-type-options"), "nosniff");
+    }
+}

@@ -68,3 +68,76 @@ async fn read(app: &App, sha256: &str, first: u64, length: u64) -> std::io::Resu
     file.seek(SeekFrom::Start(first)).await?;
     Ok(Body::from_stream(ReaderStream::with_capacity(file.take(length), 64 * 1024)))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Method, Request};
+
+    use crate::in_process::{Answered, ControlPlane};
+
+    async fn fetch(
+        control_plane: &ControlPlane,
+        method: Method,
+        path: &str,
+        bearer: &str,
+        headers: &[(&str, &str)],
+    ) -> Answered {
+        let mut request =
+            Request::builder().method(method).uri(path).header("authorization", format!("Bearer {bearer}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        control_plane.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn an_artifact_is_fetched_whole_or_in_part() {
+        let control_plane = ControlPlane::start().await;
+        let release = control_plane.publish("1.2.3").await;
+        let sha256 = release["artifacts"][0]["sha256"].as_str().unwrap();
+        let (path, key) = (format!("/api/v1/artifacts/{sha256}"), control_plane.key().await);
+        let etag = format!("\"{sha256}\"");
+        for (sentence, headers, status, body, content_range) in [
+            ("whole", vec![], 200, "1.2.3", ""),
+            ("from the middle", vec![("range", "bytes=2-")], 206, "2.3", "bytes 2-4/5"),
+            ("one byte", vec![("range", "bytes=0-0")], 206, "1", "bytes 0-0/5"),
+            ("the end", vec![("range", "bytes=-1")], 206, "3", "bytes 4-4/5"),
+            ("the same bytes", vec![("range", "bytes=2-"), ("if-range", &etag)], 206, "2.3", "bytes 2-4/5"),
+            ("other bytes", vec![("range", "bytes=2-"), ("if-range", "\"x\"")], 200, "1.2.3", ""),
+            ("two ranges", vec![("range", "bytes=0-0,2-2")], 200, "1.2.3", ""),
+        ] {
+            let answer = fetch(&control_plane, Method::GET, &path, &key, &headers).await;
+            assert_eq!(answer.status.as_u16(), status, "{sentence}");
+            assert_eq!(answer.bytes, body.as_bytes(), "{sentence}");
+            assert_eq!(answer.header("content-range"), content_range, "{sentence}");
+            assert_eq!(answer.header("content-length"), body.len().to_string(), "{sentence}");
+            assert_eq!((answer.header("etag"), answer.header("accept-ranges")), (etag.as_str(), "bytes"));
+        }
+        let behind = fetch(&control_plane, Method::GET, &path, &key, &[("range", "bytes=5-")]).await;
+        assert_eq!(behind.problem(), (416, "range_not_satisfiable".to_owned()));
+        assert_eq!(behind.header("content-range"), "bytes */5");
+        let head = fetch(&control_plane, Method::HEAD, &path, &key, &[("range", "bytes=2-")]).await;
+        assert_eq!((head.status.as_u16(), head.header("content-length"), head.bytes.len()), (200, "5", 0));
+    }
+
+    #[tokio::test]
+    async fn an_artifact_is_for_executors_once_it_is_published_and_for_nobody_without_a_key() {
+        let control_plane = ControlPlane::start().await;
+        let draft = control_plane.draft("1.0.0", b"draft").await;
+        let path = format!("/api/v1/artifacts/{}", draft["artifacts"][0]["sha256"].as_str().unwrap());
+        let key = control_plane.key().await;
+        assert_eq!(control_plane.get(&path).await.bytes, b"draft");
+        let hidden = fetch(&control_plane, Method::GET, &path, &key, &[]).await;
+        assert_eq!(hidden.problem(), (404, "not_found".to_owned()));
+        for bearer in ["", "nva_x", "nvu_x", "nve_x"] {
+            let refused = fetch(&control_plane, Method::GET, &path, bearer, &[]).await;
+            assert_eq!(refused.problem(), (401, "invalid_api_key".to_owned()), "{bearer}");
+        }
+        for name in ["..%2f..%2fnovacula.sqlite", "%00", &"0".repeat(64), ".upload-x"] {
+            let refused =
+                fetch(&control_plane, Method::GET, &format!("/api/v1/artifacts/{name}"), &key, &[]).await;
+            assert_eq!(refused.problem(), (404, "not_found".to_owned()), "{name}");
+        }
+    }
+}

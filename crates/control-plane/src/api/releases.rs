@@ -60,3 +60,58 @@ impl From<ReleaseRefused> for ApiError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::in_process::ControlPlane;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn a_release_goes_from_draft_to_published_to_yanked_and_never_back() {
+        let control_plane = ControlPlane::start().await;
+        let id = control_plane.draft("1.0.0", b"one").await["id"].as_str().unwrap().to_owned();
+        let path = format!("/api/v1/releases/{id}");
+        for (to, expected) in [
+            ("yanked", 409),
+            ("draft", 200),
+            ("published", 200),
+            ("published", 200),
+            ("draft", 409),
+            ("yanked", 200),
+            ("published", 409),
+            ("draft", 409),
+        ] {
+            let answer = control_plane.patch(&path, json!({"status": to})).await;
+            let code = if expected == 200 { "" } else { "invalid_transition" };
+            assert_eq!(answer.problem(), (expected, code.to_owned()), "{to}");
+        }
+        let notes = json!({"notes": "<b>'; DROP TABLE releases; --</b>", "channel": "beta"});
+        control_plane.patch(&path, notes).await.ok();
+        let shown = control_plane.get(&path).await.ok();
+        assert_eq!((shown["status"].as_str(), shown["channel"].as_str()), (Some("yanked"), Some("beta")));
+        assert_eq!(shown["notes"], "<b>'; DROP TABLE releases; --</b>");
+        for bad in [json!({"statuss": "yanked"}), json!({"status": "gone"}), json!("yanked")] {
+            assert_eq!(control_plane.patch(&path, bad).await.problem(), (400, "invalid_request".to_owned()));
+        }
+    }
+
+    #[tokio::test]
+    async fn releases_come_newest_first_in_pages() {
+        let control_plane = ControlPlane::start().await;
+        for version in ["1.0.0", "1.1.0", "1.2.0"] {
+            control_plane.draft(version, version.as_bytes()).await;
+        }
+        let page = control_plane.get("/api/v1/releases?limit=2&kind=agent").await.ok();
+        let versions: Vec<_> =
+            page["items"].as_array().unwrap().iter().map(|r| r["version"].clone()).collect();
+        assert_eq!(versions, ["1.2.0", "1.1.0"]);
+        let next = page["nextCursor"].as_str().unwrap();
+        let rest = control_plane.get(&format!("/api/v1/releases?limit=2&cursor={next}")).await.ok();
+        assert_eq!(rest["items"].as_array().unwrap().len(), 1);
+        assert!(rest["nextCursor"].is_null());
+        for bad in ["limit=0", "limit=501", "limit=x", "cursor=x", "kind=x", "kinds=agent"] {
+            let refused = control_plane.get(&format!("/api/v1/releases?{bad}")).await;
+            assert_eq!(refused.problem(), (400, "invalid_request".to_owned()), "{bad}");
+        }
+    }
+}

@@ -57,3 +57,52 @@ fn progress(value: &str) -> Option<Progress> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::in_process::{ControlPlane, reported};
+    use serde_json::Value;
+
+    fn ids(page: &Value) -> Vec<String> {
+        page["items"].as_array().unwrap().iter().map(|u| u["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn upgrades_come_newest_first_and_are_found_by_executor_state_and_stage() {
+        let control_plane = ControlPlane::start().await;
+        control_plane.publish("1.1.0").await;
+        let mut asked = Vec::new();
+        let mut executors = Vec::new();
+        for name in ["host-1", "host-2", "host-3"] {
+            let (key, id) = control_plane.executor(name, "1.0.0").await;
+            asked.push(control_plane.request(&id, "1.1.0").await.ok()["id"].as_str().unwrap().to_owned());
+            executors.push((name, key, id));
+        }
+        for (n, stage) in [(1, "DOWNLOAD"), (2, "COMPLETED")] {
+            let (name, key, _) = &executors[n];
+            control_plane.sync(key, reported(name, "1.0.0", &asked[n], stage, "COMPLETED")).await.ok();
+        }
+        for (filter, expected) in [
+            (String::new(), vec![2, 1, 0]),
+            (format!("executorId={}", executors[1].2), vec![1]),
+            ("state=pending".into(), vec![0]),
+            ("state=running".into(), vec![1]),
+            ("state=completed".into(), vec![2]),
+            ("state=error".into(), vec![]),
+            ("stage=DOWNLOAD".into(), vec![1]),
+            ("stage=DOWNLOAD&state=completed".into(), vec![]),
+        ] {
+            let page = control_plane.get(&format!("/api/v1/upgrades?{filter}")).await.ok();
+            let expected: Vec<_> = expected.into_iter().map(|n: usize| asked[n].clone()).collect();
+            assert_eq!(ids(&page), expected, "{filter}");
+        }
+        let first = control_plane.get("/api/v1/upgrades?limit=2").await.ok();
+        let next = first["nextCursor"].as_str().unwrap();
+        let rest = control_plane.get(&format!("/api/v1/upgrades?limit=2&cursor={next}")).await.ok();
+        assert_eq!((ids(&first).len(), ids(&rest)), (2, vec![asked[0].clone()]));
+        for bad in ["state=gone", "stage=download", "executorId=1", "who=me"] {
+            let refused = control_plane.get(&format!("/api/v1/upgrades?{bad}")).await;
+            assert_eq!(refused.problem(), (400, "invalid_request".to_owned()), "{bad}");
+        }
+    }
+}

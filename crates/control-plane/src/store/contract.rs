@@ -111,10 +111,10 @@ async fn what_was_written_is_read_as_it_was(store: Store) {
     let bench = Bench::of(store).await;
     let key = bench.key(None).await;
     let first = bench.sync(key, said("host-1", "1.0.0")).await.unwrap();
-    assert_eq!(bench.store.snapshots().await.unwrap(), [first.clone()]);
+    assert_eq!(bench.store.snapshots().await.unwrap(), std::slice::from_ref(&first));
     bench.publish("1.1.0").await;
     let asked = bench.store.request_upgrade(bench.order(first.executor.id, "1.1.0")).await.unwrap().unwrap();
-    assert_eq!(bench.store.snapshots().await.unwrap(), [asked.clone()]);
+    assert_eq!(bench.store.snapshots().await.unwrap(), std::slice::from_ref(&asked));
     let upgrade = asked.upgrade.unwrap();
     let id = upgrade.shown.id.parse().unwrap();
     assert_eq!(bench.store.upgrade(bench.person.account_id, id).await.unwrap(), Some(upgrade));

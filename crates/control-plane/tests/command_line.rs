@@ -1,0 +1,170 @@
+//! The control plane from outside: the real program, its lines, its exit codes, its end.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as expected")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+
+use serde_json::{Value, json};
+
+/// The program without anything from the environment of whoever runs the tests.
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_novacula-control-plane"));
+    command.env_clear().arg("serve");
+    command
+}
+
+struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    lines: Vec<String>,
+    url: String,
+}
+
+impl Running {
+    fn start(data_dir: &Path) -> Self {
+        let mut command = program();
+        command.env("PORT", "0").env("DATA_DIR", data_dir).env("RUST_LOG", "trace");
+        let log = std::fs::File::create(data_dir.with_extension("log")).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::from(log)).spawn().unwrap();
+        let stdout = child.stdout.take().map(BufReader::new).unwrap();
+        let mut running = Self { child, stdout, lines: Vec::new(), url: String::new() };
+        while running.url.is_empty() {
+            let mut line = String::new();
+            assert_ne!(running.stdout.read_line(&mut line).unwrap(), 0, "it ended before it listened");
+            running.url = line.trim_end().strip_prefix("listening on ").unwrap_or_default().to_owned();
+            running.lines.push(line.trim_end().to_owned());
+        }
+        running
+    }
+
+    fn call(&self, method: &str, path: &str, bearer: &str, body: &Value) -> (u16, Value) {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {bearer}"));
+        let mut response = match method {
+            "GET" => agent.run(request.body(()).unwrap()).unwrap(),
+            _ => agent.run(request.body(body.to_string()).unwrap()).unwrap(),
+        };
+        let text = response.body_mut().read_to_string().unwrap();
+        (response.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    fn stop(mut self) -> (ExitStatus, String) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap(), rest)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn run(change: impl FnOnce(&mut Command)) -> Output {
+    let mut command = program();
+    change(&mut command);
+    command.output().unwrap()
+}
+
+#[test]
+fn the_first_start_shows_the_owners_token_once_and_a_restart_keeps_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let first = Running::start(&data_dir);
+    assert_eq!(first.lines.len(), 2);
+    let token = first.lines[0].strip_prefix("owner token (shown once): ").unwrap().to_owned();
+    assert!(token.starts_with("nvu_") && token.len() == 68);
+    assert_eq!(first.call("GET", "/healthz", "", &Value::Null).0, 200);
+    let (status, key) = first.call("POST", "/api/v1/executor-keys", &token, &json!({}));
+    assert_eq!(status, 201);
+    let key = key["secret"].as_str().unwrap().to_owned();
+    let said =
+        json!({"name": "host-1", "kind": "agent", "currentVersion": "1.0.0", "target": "t", "restarts": 1});
+    assert_eq!(first.call("POST", "/api/v1/syncExecutor", &key, &said).0, 200);
+    let again =
+        json!({"name": "host-1", "kind": "agent", "currentVersion": "1.0.0", "target": "t", "restarts": 7});
+    assert_eq!(first.call("POST", "/api/v1/syncExecutor", &key, &again).0, 200);
+    let before = first.call("GET", "/api/v1/executors", &token, &Value::Null).1;
+    assert_eq!(before["items"][0]["restarts"], 7);
+    let (exit, rest) = first.stop();
+    assert_eq!((exit.code(), rest.as_str()), (Some(0), ""));
+
+    let second = Running::start(&data_dir);
+    assert_eq!(second.lines.len(), 1);
+    let after = second.call("GET", "/api/v1/executors", &token, &Value::Null).1;
+    assert_eq!(after, before, "presence is flushed at the end");
+    assert_eq!(second.call("POST", "/api/v1/syncExecutor", &key, &again).0, 200);
+    assert_eq!(second.stop().0.code(), Some(0));
+
+    let log = std::fs::read_to_string(data_dir.with_extension("log")).unwrap();
+    assert!(log.contains("/api/v1/syncExecutor"), "the log of every request: {log}");
+    assert!(!log.contains(&token) && !log.contains(&key), "no secret is ever logged");
+    for file in
+        std::fs::read_dir(&data_dir).unwrap().map(|entry| entry.unwrap().path()).filter(|p| p.is_file())
+    {
+        let bytes = std::fs::read(&file).unwrap();
+        for secret in [&token, &key] {
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{} holds a secret", file.display());
+        }
+    }
+}
+
+#[test]
+fn a_bad_value_stops_the_start_with_one_line_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for (variable, value, expected) in [
+        ("PORT", "http", "a number from 0 to 65535"),
+        ("LISTEN", "everywhere", "an IP address"),
+        ("PENDING_UPGRADE_TTL_MS", "15m", "a whole number"),
+        ("HEARTBEAT_TIMEOUT_MS", "-1", "a whole number"),
+        ("SYNC_INTERVAL_MS", "", "a whole number"),
+        ("MAX_ARTIFACT_BYTES", "1GB", "a whole number"),
+        ("DATABASE_URL", "postgres://db/novacula", "no PostgreSQL"),
+        ("PUBLIC_URL", "ftp://x", "a URL"),
+    ] {
+        let output = run(|command| {
+            command.env("DATA_DIR", folder.path().join("data")).env(variable, value);
+        });
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{variable}: {line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+        assert!(line.contains(variable) && line.contains(expected), "{line}");
+        assert!(output.stdout.is_empty());
+    }
+    assert!(!folder.path().join("data").exists());
+}
+
+#[test]
+fn what_is_in_the_way_is_told_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let running = Running::start(&data_dir);
+    let port = running.url.rsplit(':').next().unwrap().to_owned();
+    let a_file = folder.path().join("file");
+    std::fs::write(&a_file, "").unwrap();
+    let elsewhere = folder.path().join("elsewhere");
+    for (data_dir, port, expected) in [
+        (&elsewhere, port.as_str(), "cannot listen on"),
+        (&a_file, "0", "must be a folder this user can write"),
+        (&data_dir, "0", "in use by another control plane"),
+    ] {
+        let output = run(|command| {
+            command.arg("--data-dir").arg(data_dir).args(["--port", port]);
+        });
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+        assert!(line.contains(expected), "{line}");
+    }
+    assert_eq!(running.stop().0.code(), Some(0));
+}
