@@ -1,6 +1,6 @@
 //! The only home of network: calls of the control plane's API for people.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
@@ -134,7 +134,13 @@ impl ControlPlane {
             .header(header::CONTENT_LENGTH, length)
             // A control plane that refuses says so before the bytes are sent.
             .header(header::EXPECT, "100-continue");
-        let answer = self.read(request.send(SendBody::from_reader(&mut stream)))?;
+        let sent = request.send(SendBody::from_reader(&mut stream)).map_err(|e| match e {
+            ureq::Error::Io(e) if matches!(e.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
+                self.upload_cut_off(&e)
+            }
+            e => self.unreachable(&e.to_string()),
+        })?;
+        let answer = self.read(Ok(sent))?;
         answer.value(&format!("POST {path}"), self.url())
     }
 
@@ -180,6 +186,19 @@ impl ControlPlane {
             .read_to_end(&mut body)
             .map_err(|e| self.unreachable(&e.to_string()))?;
         Ok(Answer { status: response.status().as_u16(), body, location })
+    }
+
+    /// Who hangs up in the middle of an upload has seen enough of it, but its answer is lost.
+    fn upload_cut_off(&self, found: &std::io::Error) -> Failure {
+        Failure::new(
+            Ending::Failed,
+            "upload_cut_off",
+            format!(
+                "{} must take the artifact whole, it hung up before the end ({found}): the artifact may be larger than \
+                 it, or a proxy on the way, takes; its log says more",
+                self.url()
+            ),
+        )
     }
 
     fn unreachable(&self, found: &str) -> Failure {

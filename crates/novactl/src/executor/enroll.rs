@@ -79,7 +79,7 @@ impl Enroll {
                 if terminal.json {
                     terminal.json(&json!({ "id": issued.id, "path": path }))?;
                 } else {
-                    terminal.line(format!("{path} is written, with a key that is shown nowhere else"))?;
+                    terminal.line(format!("{path} is written, with a secret that is shown nowhere else"))?;
                 }
             }
             _ if terminal.json => {

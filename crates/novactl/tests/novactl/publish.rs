@@ -1,5 +1,6 @@
 //! `novactl release …`, with a novactl that has the laboratory's key built in and signatures by the real minisign.
 
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use novacula_lab::{Signer, builds};
@@ -235,6 +236,38 @@ fn a_refused_upload_says_what_the_control_plane_says() {
     });
     let said = publish(&server, &[text(&artifact)]);
     assert_eq!((said.code, said.stderr.trim()), (4, "error: signed by somebody else"), "{said:?}");
+}
+
+#[test]
+fn a_control_plane_that_hangs_up_in_an_upload_is_one_sentence() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("large");
+    std::fs::File::create(&path).unwrap().set_len(64 << 20).unwrap();
+    std::fs::write(signature_of(&path), Signer::trusted().sign(&path, COMMENT)).unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let worker = std::thread::spawn(move || {
+        let answers = [
+            "HTTP/1.1 200 OK\r\nContent-Length: 32\r\nConnection: close\r\n\r\n{\"items\":[],\"nextCursor\": null }",
+            "",
+        ];
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut start = [0; 1024];
+            assert!(stream.read(&mut start).unwrap() > 0);
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    let said = run(command(&builds::novactl())
+        .env("NOVACULA_URL", url)
+        .args(["release", "publish", "--version", "1.1.0"])
+        .arg(&path));
+    worker.join().unwrap();
+    assert_eq!((said.code, said.stderr.lines().count()), (1, 1), "{said:?}");
+    assert!(
+        said.stderr.contains("hung up before the end") || said.stderr.contains("cannot be reached"),
+        "{said:?}"
+    );
 }
 
 #[test]
