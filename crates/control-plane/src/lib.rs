@@ -13,6 +13,7 @@ mod routes;
 mod api;
 mod auth;
 mod extract;
+mod hear_out;
 mod problem;
 
 mod artifact_folder;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode, header};
+use axum::middleware::from_fn;
 use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -18,6 +19,7 @@ use crate::api::{
 };
 use crate::app::App;
 use crate::clock::Clock;
+use crate::hear_out::hear_out;
 use crate::problem::ApiError;
 
 /// A sync with 200 long log lines fits; nothing else is larger but artifacts, which have a limit of their own.
@@ -36,7 +38,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/enrolment-tokens", get(enrolment_tokens::list).post(enrolment_tokens::create))
         .route("/enrolment-tokens/{id}", delete(enrolment_tokens::revoke))
         // People: the catalogue
-        .route("/releases", get(releases::list).post(upload::upload).layer(DefaultBodyLimit::disable()))
+        .route(
+            "/releases",
+            get(releases::list)
+                .merge(post(upload::upload).layer(DefaultBodyLimit::disable()).layer(from_fn(hear_out))),
+        )
         .route("/releases/{id}", get(releases::show).patch(releases::patch))
         // People: the fleet
         .route("/executors", get(executors::list))

@@ -1,6 +1,7 @@
 //! From settings to a listening control plane, and back to nothing.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,7 +119,8 @@ impl Running {
 
 fn take_data_dir(data_dir: &Path) -> Result<std::fs::File, StartError> {
     let useless = |e| StartError::DataDir(data_dir.to_owned(), e);
-    std::fs::create_dir_all(data_dir).map_err(useless)?;
+    // Names and labels of a fleet are nobody else's business.
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(useless)?;
     let lock = std::fs::File::create(data_dir.join("lock")).map_err(useless)?;
     lock.try_lock_exclusive().map_err(|_| StartError::InUse(data_dir.to_owned()))?;
     Ok(lock)

@@ -8,6 +8,7 @@ mod keys;
 mod releases;
 mod schema;
 mod tokens;
+mod upgrade_rows;
 mod upgrades;
 mod writer;
 

@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as expected")]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 
@@ -167,4 +168,22 @@ fn what_is_in_the_way_is_told_in_one_line() {
         assert!(line.contains(expected), "{line}");
     }
     assert_eq!(running.stop().0.code(), Some(0));
+}
+
+#[test]
+fn a_refused_upload_hears_the_reason_even_if_it_sends_all_its_bytes_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(&folder.path().join("data"));
+    let mut connection = TcpStream::connect(running.url.strip_prefix("http://").unwrap()).unwrap();
+    let bytes = vec![b'x'; 20 << 20];
+    let head = format!(
+        "POST /api/v1/releases HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        bytes.len()
+    );
+    connection.write_all(head.as_bytes()).unwrap();
+    connection.write_all(&bytes).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert!(answer.contains("invalid_api_key"), "{answer}");
 }

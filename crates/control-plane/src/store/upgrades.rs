@@ -1,17 +1,17 @@
 //! Upgrades: requested as compare-and-swap, moved by reports, lapsed by the clock.
 
 use jiff::Timestamp;
-use novacula_protocol::people::{self, Artifact};
+use novacula_protocol::people;
 use novacula_protocol::reach;
 use novacula_protocol::spec::{Confirm, Intent};
 use novacula_protocol::sync::{LogLine, UpgradeReport};
 use novacula_protocol::{Progress, Stage, Status};
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
 use semver::Version;
 use uuid::Uuid;
 
-use super::column::{Count, Json, Time, Word};
-use super::{Sql, Store, StoreError, executors, releases};
+use super::column::{Json, Word};
+use super::{Sql, Store, StoreError, executors, releases, upgrade_rows as rows};
 use crate::executor::Snapshot;
 use crate::upgrade::{self, Upgrade};
 
@@ -109,12 +109,12 @@ impl Store {
             let known = sql
                 .prepare_cached("SELECT * FROM upgrades WHERE id = ?1")?
                 .query_row(params![id], |row| {
-                    Ok((upgrade_of(row)?, row.get::<_, Word<Uuid>>("executor_id")?.0))
+                    Ok((rows::read(row)?, row.get::<_, Word<Uuid>>("executor_id")?.0))
                 })
                 .optional()?;
             let Some((known, executor_id)) = known else { return Ok(None) };
             let Some(lapsed) = upgrade::lapse(&known, now) else { return Ok(None) };
-            update(sql, &lapsed)?;
+            rows::update(sql, &lapsed)?;
             executors::revised(sql, executor_id).map(Some)
         })
         .await
@@ -142,7 +142,7 @@ impl Store {
                     ":stages": Json(&stages),
                     ":limit": listed.limit,
                 },
-                upgrade_of,
+                rows::read,
             )?
             .collect()
         })
@@ -157,7 +157,7 @@ impl Store {
         self.read(move |sql| {
             let found = sql
                 .prepare_cached("SELECT * FROM upgrades WHERE id = ?1 AND account_id = ?2")?
-                .query_row(params![Word(&id), Word(&account_id)], upgrade_of)
+                .query_row(params![Word(&id), Word(&account_id)], rows::read)
                 .optional()?;
             let Some(mut upgrade) = found else { return Ok(None) };
             let mut lines = sql.prepare_cached(
@@ -231,7 +231,7 @@ fn request(sql: &Connection, order: &UpgradeOrder) -> Sql<Result<Snapshot, Reque
         },
         artifact,
     };
-    insert(sql, &upgrade)?;
+    rows::insert(sql, &upgrade)?;
     executors::revised(sql, executor.id).map(Ok)
 }
 
@@ -244,13 +244,13 @@ pub(super) fn absorb_report(
 ) -> Sql<bool> {
     let known = sql
         .prepare_cached("SELECT * FROM upgrades WHERE id = ?1 AND executor_id = ?2")?
-        .query_row(params![report.upgrade_id, Word(&executor_id)], upgrade_of)
+        .query_row(params![report.upgrade_id, Word(&executor_id)], rows::read)
         .optional()?;
     let Some(known) = known.filter(|known| upgrade::is_about(report, known)) else { return Ok(false) };
     let moved = upgrade::absorb(&known, report, now);
     let has_moved = upgrade::is_durable_change(&known, &moved);
     if has_moved {
-        update(sql, &moved)?;
+        rows::update(sql, &moved)?;
     }
     for line in &report.log {
         sql.prepare_cached(
@@ -271,7 +271,7 @@ pub(super) fn absorb_report(
 
 pub(super) fn latest(sql: &Connection, executor_id: Uuid) -> Sql<Option<Upgrade>> {
     sql.prepare_cached("SELECT * FROM upgrades WHERE executor_id = ?1 ORDER BY id DESC LIMIT 1")?
-        .query_row(params![Word(&executor_id)], upgrade_of)
+        .query_row(params![Word(&executor_id)], rows::read)
         .optional()
 }
 
@@ -281,108 +281,4 @@ pub(super) fn open_id(sql: &Connection, executor_id: Uuid) -> Sql<Option<Uuid>> 
         .query_row(params![Word(&executor_id)], |row| row.get(0))
         .optional()?;
     Ok(open.map(|Word(id)| id))
-}
-
-fn insert(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {
-    let shown = &upgrade.shown;
-    sql.prepare_cached(
-        "INSERT INTO upgrades (id, account_id, executor_id, executor_name, kind, from_version, target_version, direction,
-           confirm, intent, attempt, health_window_ms, stage, status, ended_by_server, bytes_done, bytes_total,
-           description, requested_by, created_at, scheduled_at, expires_at, target, size, sha256, signature)
-         VALUES (:id, :account, :executor, :name, :kind, :from, :to, :direction, :confirm, :intent, :attempt, :window,
-           :stage, :status, :ended_by_server, :done, :total, :description, :by, :created, :scheduled, :expires,
-           :target, :size, :sha256, :signature)",
-    )?
-    .execute(named_params! {
-        ":id": shown.id,
-        ":account": Word(&upgrade.account_id),
-        ":executor": shown.executor_id,
-        ":name": shown.executor_name,
-        ":kind": Word(&shown.kind),
-        ":from": Word(&shown.from_version),
-        ":to": Word(&shown.target_version),
-        ":direction": Word(&shown.direction),
-        ":confirm": Word(&shown.confirm),
-        ":intent": Word(&shown.intent),
-        ":attempt": shown.attempt,
-        ":window": Count(shown.health_window_ms),
-        ":stage": Word(&shown.stage),
-        ":status": Word(&shown.status),
-        ":ended_by_server": upgrade.ended_by_server,
-        ":done": Count(shown.bytes_done),
-        ":total": Count(shown.bytes_total),
-        ":description": shown.description,
-        ":by": shown.requested_by,
-        ":created": Time(shown.created_at),
-        ":scheduled": Time(shown.scheduled_at),
-        ":expires": Time(shown.expires_at),
-        ":target": upgrade.artifact.target,
-        ":size": Count(upgrade.artifact.size),
-        ":sha256": upgrade.artifact.sha256,
-        ":signature": upgrade.artifact.signature,
-    })?;
-    Ok(())
-}
-
-fn update(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {
-    let shown = &upgrade.shown;
-    sql.prepare_cached(
-        "UPDATE upgrades SET stage = :stage, status = :status, error = :error, ended_by_server = :ended_by_server,
-           bytes_done = :done, bytes_total = :total, started_at = :started, ended_at = :ended
-         WHERE id = :id",
-    )?
-    .execute(named_params! {
-        ":id": shown.id,
-        ":stage": Word(&shown.stage),
-        ":status": Word(&shown.status),
-        ":error": shown.error.as_ref().map(Json),
-        ":ended_by_server": upgrade.ended_by_server,
-        ":done": Count(shown.bytes_done),
-        ":total": Count(shown.bytes_total),
-        ":started": shown.started_at.map(Time),
-        ":ended": shown.ended_at.map(Time),
-    })?;
-    Ok(())
-}
-
-fn upgrade_of(row: &Row<'_>) -> Sql<Upgrade> {
-    let time = |name: &str| row.get::<_, Option<Time>>(name).map(|at| at.map(|Time(at)| at));
-    let stage = row.get::<_, Word<_>>("stage")?.0;
-    Ok(Upgrade {
-        account_id: row.get::<_, Word<_>>("account_id")?.0,
-        ended_by_server: row.get("ended_by_server")?,
-        artifact: Artifact {
-            target: row.get("target")?,
-            size: row.get::<_, Count>("size")?.0,
-            sha256: row.get("sha256")?,
-            signature: row.get("signature")?,
-        },
-        shown: people::Upgrade {
-            id: row.get("id")?,
-            executor_id: row.get("executor_id")?,
-            executor_name: row.get("executor_name")?,
-            kind: row.get::<_, Word<_>>("kind")?.0,
-            from_version: row.get::<_, Word<_>>("from_version")?.0,
-            target_version: row.get::<_, Word<_>>("target_version")?.0,
-            direction: row.get::<_, Word<_>>("direction")?.0,
-            confirm: row.get::<_, Word<_>>("confirm")?.0,
-            intent: row.get::<_, Word<_>>("intent")?.0,
-            attempt: row.get("attempt")?,
-            health_window_ms: row.get::<_, Count>("health_window_ms")?.0,
-            stage,
-            status: row.get::<_, Word<_>>("status")?.0,
-            state: Progress::of(stage),
-            bytes_done: row.get::<_, Count>("bytes_done")?.0,
-            bytes_total: row.get::<_, Count>("bytes_total")?.0,
-            error: row.get::<_, Option<Json<_>>>("error")?.map(|Json(error)| error),
-            description: row.get("description")?,
-            requested_by: row.get("requested_by")?,
-            created_at: row.get::<_, Time>("created_at")?.0,
-            scheduled_at: row.get::<_, Time>("scheduled_at")?.0,
-            expires_at: row.get::<_, Time>("expires_at")?.0,
-            started_at: time("started_at")?,
-            ended_at: time("ended_at")?,
-            log: Vec::new(),
-        },
-    })
 }
