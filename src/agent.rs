@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use novacula_protocol::signature::TrustedKeys;
 use novacula_protocol::spec::{Intent, Kind, PendingUpgrade, SpecHeader};
 use novacula_protocol::sync::{
-    Offer, PreflightResult, SyncRequest, SyncResponse, UpgradeReport, clamp_interval_ms,
+    LogLine, Offer, PreflightResult, SyncRequest, SyncResponse, UpgradeReport, clamp_interval_ms,
 };
 use novacula_protocol::{Stage, Status};
 
@@ -21,7 +21,6 @@ use crate::control_plane::{ControlPlane, NoAnswer};
 use crate::error::{Error, chain, printable};
 use crate::host::{Build, Clock, Places, dice};
 use crate::upgrade::admit::{Admission, Standing, admit};
-use crate::upgrade::hand::Bell;
 use crate::upgrade::trial::{EndedAttempt, Records, Trial};
 use crate::{disk, preflight, systemd};
 
@@ -80,12 +79,14 @@ struct Course<'scope> {
     in_hand: Option<InHand<'scope>>,
     /// The end to tell until the control plane stops offering it.
     telling: Option<EndedAttempt>,
+    /// Lines of its log that were not acknowledged while it was in hand.
+    lines: Vec<LogLine>,
     /// Offered, but asked to pause before it began.
     paused: Option<SpecHeader>,
     preflight: Vec<PreflightResult>,
     said_not_now: String,
-    bell: Sender<Bell>,
-    listen: Receiver<Bell>,
+    bell: Sender<()>,
+    listen: Receiver<()>,
 }
 
 impl Agent<'_> {
@@ -108,6 +109,7 @@ impl Agent<'_> {
             intent: None,
             in_hand: None,
             telling: None,
+            lines: Vec::new(),
             paused: None,
             preflight: Vec::new(),
             said_not_now: String::new(),
@@ -173,8 +175,10 @@ impl Agent<'_> {
                 }
                 course.backoff.succeeded();
                 course.preflight.clear();
-                if let (Some(in_hand), Some(report)) = (&course.in_hand, &request.upgrade) {
-                    in_hand.hand.acknowledged(report.log.len());
+                let lines = request.upgrade.map_or(0, |report| report.log.len());
+                match &course.in_hand {
+                    Some(in_hand) => in_hand.hand.acknowledged(lines),
+                    None => drop(course.lines.drain(..lines.min(course.lines.len()))),
                 }
                 self.note_accepted_sync(course);
                 self.heard(course, scope, answer);
@@ -213,7 +217,7 @@ impl Agent<'_> {
             return on_trial::report(trial, course.intent, (self.clock.wall)());
         }
         if let Some(ended) = &course.telling {
-            return Some(ended.report());
+            return Some(UpgradeReport { log: course.lines.clone(), ..ended.report() });
         }
         course.paused.as_ref().map(|header| bare_report(header, Stage::ConfirmStart, Status::Paused))
     }
@@ -289,7 +293,7 @@ impl Agent<'_> {
 
     fn ring(&self, course: &Course<'_>) {
         // We hold the other end.
-        let _ = course.bell.send(Bell::News);
+        let _ = course.bell.send(());
     }
 
     fn wait(&self, course: &mut Course<'_>) {
@@ -303,15 +307,10 @@ impl Agent<'_> {
         loop {
             let left = Duration::from_millis(until_ms.saturating_sub((self.clock.ticks_ms)()));
             match course.listen.recv_timeout(left.min(slice)) {
-                Ok(Bell::Ended(outcome)) => {
-                    if let Some(in_hand) = &mut course.in_hand {
-                        in_hand.outcome = Some(outcome);
-                    }
-                    return;
-                }
-                // While no sync is accepted, news waits with everything else.
-                Ok(Bell::News) if course.backoff.failures() > 0 => {}
-                Ok(Bell::News) => return,
+                Ok(()) if course.backoff.failures() == 0 => return,
+                // While no sync is accepted, news waits with everything else; an end does not.
+                Ok(()) if course.in_hand.as_ref().is_some_and(|in_hand| in_hand.hand.has_ended()) => return,
+                Ok(()) => {}
                 Err(RecvTimeoutError::Timeout) if left <= slice => return,
                 Err(_) => systemd::notify("WATCHDOG=1"),
             }

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use log::LevelFilter;
+use novacula_protocol::enroll::ENROLMENT_TOKEN_PREFIX;
 use novacula_protocol::sync::{Channel, DEFAULT_SYNC_INTERVAL_MS, clamp_interval_ms};
 use serde::Deserialize;
 
@@ -53,12 +54,26 @@ pub struct ControlPlaneConfig {
 /// Where the executor's key comes from.
 #[derive(Clone)]
 pub enum Access {
-    /// Written into the config, or a file it names.
+    /// `nva_…`: the executor's own.
     Key(String),
-    /// To be exchanged for a key at the first start.
+    /// `nve_…`: to be exchanged for a key at the first start.
     EnrolmentToken(String),
     /// `<data_dir>/credentials.json`, from an earlier enrolment.
     Stored,
+}
+
+impl Access {
+    fn judge(token: &str) -> Result<Self, String> {
+        let token = token.trim();
+        if token.is_empty() || !token.chars().all(|c| c.is_ascii_graphic()) {
+            return Err("[control_plane] the access token must be one printable word like nva_…, it is not"
+                .to_owned());
+        }
+        Ok(match token.starts_with(ENROLMENT_TOKEN_PREFIX) {
+            true => Self::EnrolmentToken(token.to_owned()),
+            false => Self::Key(token.to_owned()),
+        })
+    }
 }
 
 impl std::fmt::Debug for Access {
@@ -96,7 +111,6 @@ struct ControlPlaneFragment {
     url: Option<String>,
     access_token: Option<String>,
     access_token_file: Option<PathBuf>,
-    enrolment_token: Option<String>,
     #[serde(default)]
     allow_plain_http: bool,
     ca_file: Option<PathBuf>,
@@ -109,10 +123,7 @@ struct LoggingFragment {
 
 const KNOWN: [(&str, &[&str]); 3] = [
     ("agent", &["name", "data_dir", "channel", "labels", "sync_interval_ms"]),
-    (
-        "control_plane",
-        &["url", "access_token", "access_token_file", "enrolment_token", "allow_plain_http", "ca_file"],
-    ),
+    ("control_plane", &["url", "access_token", "access_token_file", "allow_plain_http", "ca_file"]),
     ("logging", &["level"]),
 ];
 
@@ -196,33 +207,21 @@ impl ControlPlaneConfig {
             }
             _ => return Err(format!("[control_plane] url must start with https://, it is {url:?}")),
         }
-        let access = match (found.access_token, found.access_token_file, found.enrolment_token) {
-            (Some(key), None, None) => Access::Key(key_like(&key)?),
-            (None, Some(file), None) => {
-                let text = fs::read_to_string(&file).map_err(|e| {
-                    format!("[control_plane] access_token_file {} cannot be read: {e}", file.display())
-                })?;
-                Access::Key(key_like(text.trim())?)
-            }
-            (None, None, Some(token)) => Access::EnrolmentToken(key_like(&token)?),
-            (None, None, None) => Access::Stored,
-            _ => {
+        let token = match (found.access_token, found.access_token_file) {
+            (Some(_), Some(_)) => {
                 return Err(
-                    "[control_plane] must have one of access_token, access_token_file, enrolment_token, \
-                            it has several"
-                        .to_owned(),
+                    "[control_plane] must have access_token or access_token_file, it has both".to_owned()
                 );
             }
+            (Some(token), None) => Some(token),
+            (None, Some(file)) => Some(fs::read_to_string(&file).map_err(|e| {
+                format!("[control_plane] access_token_file {} cannot be read: {e}", file.display())
+            })?),
+            (None, None) => None,
         };
+        let access = token.as_deref().map_or(Ok(Access::Stored), Access::judge)?;
         Ok(Self { url, access, allow_plain_http: found.allow_plain_http, ca_file: found.ca_file })
     }
-}
-
-fn key_like(key: &str) -> Result<String, String> {
-    if key.is_empty() || !key.chars().all(|c| c.is_ascii_graphic()) {
-        return Err("[control_plane] the token must be one printable word like nva_…, it is not".to_owned());
-    }
-    Ok(key.to_owned())
 }
 
 /// Plain http to this host never leaves the machine.
@@ -300,7 +299,7 @@ mod tests {
             (cp("url = \"ftp://x\""), "must start with https://"),
             (cp("url = \"http://cp.example.com\"\naccess_token = \"x\""), "allow_plain_http"),
             (cp("url = \"https://x\"\naccess_token = \"a b\""), "printable word"),
-            (cp("url = \"https://x\"\naccess_token = \"a\"\nenrolment_token = \"b\""), "several"),
+            (cp("url = \"https://x\"\naccess_token = \"a\"\naccess_token_file = \"/b\""), "both"),
             (cp("url = \"https://x\"\naccess_token_file = \"/nonexistent\""), "/nonexistent"),
             (cp("url = 5"), "url"),
             ("[agent\n".to_owned(), "1"),

@@ -26,8 +26,8 @@ pub fn key(config: &Config, records: &Records, version: &semver::Version) -> Res
     }
     let Some(token) = token else {
         return Err(Error::host(format!(
-            "no key to sync with: put access_token, access_token_file or enrolment_token into [control_plane] of the \
-             config ({}/credentials.json is not there either)",
+            "no key to sync with: put access_token or access_token_file into [control_plane] of the config \
+             ({}/credentials.json is not there either)",
             records.data_dir().display()
         )));
     };

@@ -107,7 +107,8 @@ pub fn carry_out(admitted: &Admitted, means: &Means<'_>, hand: &Hand) -> Result<
 }
 
 fn swap_in(admitted: &Admitted, artifact: VerifiedArtifact, means: &Means<'_>) -> Result<(), Error> {
-    let header = &admitted.spec().header;
+    let spec = admitted.spec();
+    let header = &spec.header;
     let mut records = means.records.lock()?;
     // Admission saw the records without the lock; a pair that was swapped in meanwhile must not be again.
     if means.records.trial()?.is_some() {
@@ -125,6 +126,7 @@ fn swap_in(admitted: &Admitted, artifact: VerifiedArtifact, means: &Means<'_>) -
         target_version: header.target_version.clone(),
         old_sha256: disk::sha256_of(&means.places.binary)?,
         new_sha256: artifact.sha256().to_owned(),
+        size: spec.size,
         floor: artifact.floor().cloned(),
         health_window_ms: header.health_window_ms,
         confirm: header.confirm,

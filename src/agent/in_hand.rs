@@ -3,8 +3,8 @@
 use std::thread::{self, Scope, ScopedJoinHandle};
 
 use novacula_protocol::spec::{PendingUpgrade, SpecHeader};
-use novacula_protocol::sync::ReportError;
-use novacula_protocol::{Refusal, RefusalCode, Stage, Status};
+use novacula_protocol::sync::{LogLine, ReportError};
+use novacula_protocol::{LogLevel, Refusal, RefusalCode, Stage, Status};
 
 use super::on_trial::{arm_if_supervised, restart};
 use super::{Agent, Course, LAST_SYNC_LIMIT, RestartDue, identity_of, say_not_now};
@@ -20,7 +20,6 @@ pub(super) struct InHand<'scope> {
     pub(super) hand: Hand,
     pub(super) header: SpecHeader,
     path: ScopedJoinHandle<'scope, ()>,
-    pub(super) outcome: Option<Result<Done, Error>>,
 }
 
 impl Agent<'_> {
@@ -35,6 +34,7 @@ impl Agent<'_> {
             return;
         }
         course.said_not_now.clear();
+        course.lines.clear();
         let header = admitted.spec().header.clone();
         let hand = Hand::take(&header, admitted.spec().size, left_ms, course.bell.clone(), self.clock);
         let means = Means {
@@ -53,7 +53,7 @@ impl Agent<'_> {
             move || hand.end(upgrade::carry_out(&admitted, &means, &hand))
         });
         match spawned {
-            Ok(path) => course.in_hand = Some(InHand { hand, header, path, outcome: None }),
+            Ok(path) => course.in_hand = Some(InHand { hand, header, path }),
             Err(e) => log::error!("cannot start a thread for the upgrade: {e}"),
         }
     }
@@ -63,10 +63,11 @@ impl Agent<'_> {
         course: &mut Course<'scope>,
         scope: &'scope Scope<'scope, '_>,
     ) -> Result<Option<RestartDue>, Error> {
-        let Some(in_hand) = &mut course.in_hand else { return Ok(None) };
-        let Some(outcome) = in_hand.outcome.take() else {
-            // It rings before it ends; one that ended without a sound has panicked.
-            return match in_hand.path.is_finished() && course.listen.try_recv().is_err() {
+        let Some(in_hand) = &course.in_hand else { return Ok(None) };
+        // Looked at before the outcome, which is there before the thread is finished, unless it panicked.
+        let is_finished = in_hand.path.is_finished();
+        let Some(outcome) = in_hand.hand.outcome() else {
+            return match is_finished {
                 true => Err(Error::host("the upgrade ended without an outcome; starting again")),
                 false => Ok(None),
             };
@@ -75,37 +76,42 @@ impl Agent<'_> {
             self.sync(course, scope, LAST_SYNC_LIMIT);
             return Ok(Some(restart()));
         }
-        let header = in_hand.header.clone();
+        let (header, report) = (in_hand.header.clone(), in_hand.hand.report());
         course.in_hand = None;
-        match outcome {
-            Ok(_) => {
-                let ended =
-                    EndedAttempt { status: Status::Completed, ..self.ended(&header, Stage::Verify, None) };
-                self.end(course, ended);
-            }
-            Err(Error::NotNow(reason)) => {
-                course.retry.failed(None);
-                let pause_ms = course.retry.wait_ms(self.config.sync_interval_ms, false, dice());
-                course.retry_at_ms = (self.clock.ticks_ms)() + pause_ms;
-                say_not_now(course, &reason);
-                return Ok(None);
-            }
-            Err(Error::Abandoned) => self.end(course, self.ended(&header, Stage::Abandoned, None)),
-            Err(Error::Refused(refusal)) => self.refuse(course, &header, refusal),
-            Err(Error::Host(error)) => self.refuse(course, &header, error.into_refusal()),
+        if let Err(Error::NotNow(reason)) = &outcome {
+            course.retry.failed(None);
+            let pause_ms = course.retry.wait_ms(self.config.sync_interval_ms, false, dice());
+            course.retry_at_ms = (self.clock.ticks_ms)() + pause_ms;
+            say_not_now(course, reason);
+            return Ok(None);
         }
         course.retry.succeeded();
+        course.lines = report.log;
+        let (stage, error) = match outcome {
+            Ok(Done::Swapped | Done::Validated) => (Stage::Verify, None),
+            Err(Error::Refused(refusal)) => (Stage::Failed, Some(self.said(course, &header, refusal))),
+            Err(Error::Host(error)) => {
+                (Stage::Failed, Some(self.said(course, &header, error.into_refusal())))
+            }
+            Err(Error::Abandoned | Error::NotNow(_)) => (Stage::Abandoned, None),
+        };
+        let bytes = (report.bytes_done, report.bytes_total);
+        self.end(course, EndedAttempt { bytes, ..self.ended(&header, stage, error) });
         Ok(None)
     }
 
     pub(super) fn refuse(&self, course: &mut Course<'_>, header: &SpecHeader, refusal: Refusal) {
-        log::error!(
-            "the upgrade to {} is refused: {}",
-            header.target_version,
-            printable(&refusal.to_string())
-        );
-        let error = report_error(refusal, (self.clock.wall)());
-        self.end(course, EndedAttempt { error: Some(error), ..self.ended(header, Stage::Failed, None) });
+        let error = Some(self.said(course, header, refusal));
+        self.end(course, self.ended(header, Stage::Failed, error));
+    }
+
+    /// A refusal goes into the log of this host and into the log of the upgrade.
+    fn said(&self, course: &mut Course<'_>, header: &SpecHeader, refusal: Refusal) -> ReportError {
+        let at = (self.clock.wall)();
+        let message = printable(&format!("the upgrade to {} is refused: {refusal}", header.target_version));
+        log::error!("{message}");
+        course.lines.push(LogLine { at, level: LogLevel::Error, message });
+        report_error(refusal, at)
     }
 
     pub(super) fn refuse_unreadable(&self, course: &mut Course<'_>, value: serde_json::Value) {
@@ -134,7 +140,7 @@ impl Agent<'_> {
         let at = (self.clock.wall)();
         let error = Some(report_error(refusal, at));
         let (stage, status) = (Stage::Failed, Status::Failed);
-        let (from_version, target_version, swapped, untold) = (None, None, false, true);
+        let (from_version, target_version, bytes, swapped, untold) = (None, None, (0, 0), false, true);
         self.end(
             course,
             EndedAttempt {
@@ -144,6 +150,7 @@ impl Agent<'_> {
                 target_version,
                 stage,
                 status,
+                bytes,
                 error,
                 swapped,
                 untold,

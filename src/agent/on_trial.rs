@@ -4,8 +4,8 @@ use std::thread;
 
 use jiff::Timestamp;
 use novacula_protocol::spec::{Confirm, Intent};
-use novacula_protocol::sync::UpgradeReport;
-use novacula_protocol::{Refusal, RefusalCode, Stage, Status};
+use novacula_protocol::sync::{LogLine, UpgradeReport};
+use novacula_protocol::{LogLevel, Refusal, RefusalCode, Stage, Status};
 
 use super::{Agent, Course, RESTART_LIMIT, RestartDue};
 use crate::error::{Error, chain};
@@ -102,7 +102,10 @@ impl Agent<'_> {
         }
         swap::finish(&mut records, self.places, &trial, (self.clock.wall)())?;
         drop(records);
-        log::info!("{} is committed", self.build.version);
+        let (at, level) = ((self.clock.wall)(), LogLevel::Success);
+        let message = format!("{} had a sync accepted and stayed up: committed", self.build.version);
+        log::info!("{message}");
+        course.lines.push(LogLine { at, level, message });
         if systemd::supervises_us()
             && let Err(e) = systemd::disarm_trial_timer()
         {

@@ -14,20 +14,11 @@ use crate::host::Clock;
 /// More lines than this are not kept for a control plane that does not answer.
 const LINES_KEPT: usize = 200;
 
-/// What the loop is woken up for.
-#[derive(Debug)]
-pub enum Bell {
-    /// Something is worth a sync.
-    News,
-    /// The path came to its end.
-    Ended(Result<Done, Error>),
-}
-
 /// Both ends of the upgrade in hand.
 #[derive(Clone)]
 pub struct Hand {
     shared: Arc<Shared>,
-    bell: Sender<Bell>,
+    bell: Sender<()>,
     clock: Clock,
 }
 
@@ -41,19 +32,14 @@ struct State {
     intent: Intent,
     /// On the ticking clock.
     expires_at_ms: u64,
+    outcome: Option<Result<Done, Error>>,
 }
 
 impl Hand {
     /// Takes an upgrade in hand. `bell` rings at every change that is worth a sync. `left_ms` is the time until the
     /// spec expires.
     #[must_use]
-    pub fn take(
-        header: &SpecHeader,
-        bytes_total: u64,
-        left_ms: u64,
-        bell: Sender<Bell>,
-        clock: Clock,
-    ) -> Self {
+    pub fn take(header: &SpecHeader, bytes_total: u64, left_ms: u64, bell: Sender<()>, clock: Clock) -> Self {
         let report = UpgradeReport {
             upgrade_id: header.upgrade_id.clone(),
             attempt: header.attempt,
@@ -65,7 +51,7 @@ impl Hand {
             log: Vec::new(),
         };
         let expires_at_ms = (clock.ticks_ms)().saturating_add(left_ms);
-        let state = Mutex::new(State { report, intent: header.intent, expires_at_ms });
+        let state = Mutex::new(State { report, intent: header.intent, expires_at_ms, outcome: None });
         Self { shared: Arc::new(Shared { state, steered: Condvar::new() }), bell, clock }
     }
 
@@ -93,7 +79,20 @@ impl Hand {
 
     /// The path came to its end.
     pub fn end(&self, outcome: Result<Done, Error>) {
-        self.ring(Bell::Ended(outcome));
+        self.state().outcome = Some(outcome);
+        self.ring();
+    }
+
+    /// How the path came to its end, once.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Result<Done, Error>> {
+        self.state().outcome.take()
+    }
+
+    /// The path came to its end and nobody has looked at it yet.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.state().outcome.is_some()
     }
 
     /// The path goes on to `stage`.
@@ -101,7 +100,7 @@ impl Hand {
         let mut state = self.state();
         (state.report.stage, state.report.status) = (stage, Status::Underway);
         drop(state);
-        self.ring(Bell::News);
+        self.ring();
     }
 
     /// One line for the log of this upgrade, and for the log of this host.
@@ -131,12 +130,12 @@ impl Hand {
         let mut state = self.state();
         if state.intent == Intent::Pause {
             state.report.status = Status::Paused;
-            self.ring(Bell::News);
+            self.ring();
             while state.intent == Intent::Pause {
                 state = self.shared.steered.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
             state.report.status = Status::Underway;
-            self.ring(Bell::News);
+            self.ring();
         }
         match state.intent {
             Intent::Abandon | Intent::Rollback => Err(Error::Abandoned),
@@ -148,9 +147,9 @@ impl Hand {
         }
     }
 
-    fn ring(&self, bell: Bell) {
+    fn ring(&self) {
         // Nobody listens any more only when the process is about to end.
-        let _ = self.bell.send(bell);
+        let _ = self.bell.send(());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -167,7 +166,7 @@ mod tests {
 
     use super::*;
 
-    fn hand() -> (Hand, std::sync::mpsc::Receiver<Bell>) {
+    fn hand() -> (Hand, std::sync::mpsc::Receiver<()>) {
         let header = SpecHeader {
             upgrade_id: "u".to_owned(),
             attempt: 1,

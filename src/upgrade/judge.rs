@@ -169,6 +169,7 @@ mod tests {
             target_version: semver::Version::new(1, 1, 0),
             old_sha256: "old".to_owned(),
             new_sha256: "new".to_owned(),
+            size: 1,
             floor: None,
             health_window_ms: 60_000,
             confirm: Confirm::Auto,

@@ -34,6 +34,8 @@ pub struct Trial {
     pub old_sha256: String,
     /// Of the binary on trial.
     pub new_sha256: String,
+    /// Of the artifact, in bytes.
+    pub size: u64,
     /// The floor that the new release brings.
     pub floor: Option<Version>,
     /// How long it must stay up.
@@ -114,6 +116,9 @@ pub struct EndedAttempt {
     pub stage: Stage,
     /// How.
     pub status: Status,
+    /// Of the artifact: what was fetched, and what there was to fetch.
+    #[serde(default)]
+    pub bytes: (u64, u64),
     /// Why, unless it completed.
     pub error: Option<ReportError>,
     /// The binary was exchanged: remembered for ever, so that it never is a second time.
@@ -141,6 +146,7 @@ impl EndedAttempt {
             target_version: Some(header.target_version.clone()),
             stage,
             status,
+            bytes: (0, 0),
             error,
             swapped: false,
             untold: true,
@@ -162,6 +168,7 @@ impl EndedAttempt {
             target_version: Some(trial.target_version.clone()),
             stage,
             status,
+            bytes: (trial.size, trial.size),
             error,
             swapped: true,
             untold: trial.reported,
@@ -177,8 +184,8 @@ impl EndedAttempt {
             attempt: self.attempt,
             stage: self.stage,
             status: self.status,
-            bytes_done: 0,
-            bytes_total: 0,
+            bytes_done: self.bytes.0,
+            bytes_total: self.bytes.1,
             error: self.error.clone(),
             log: Vec::new(),
         }

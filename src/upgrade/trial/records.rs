@@ -329,6 +329,7 @@ mod tests {
             target_version: None,
             stage: Stage::Failed,
             status: Status::Failed,
+            bytes: (0, 0),
             error: None,
             swapped,
             untold: true,
