@@ -414,4 +414,40 @@ mod tests {
             control_plane.patch(&path, json!({"status": "yanked"})).await.ok();
         }
     }
+
+    #[tokio::test]
+    async fn a_signature_changed_at_random_is_refused_or_says_the_same() {
+        let control_plane = ControlPlane::start().await;
+        let good = signer("trusted").sign(BYTES, &comment("1.0.0", TARGET));
+        let mut state = 0x5eed_u64;
+        let mut next = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state % below as u64).unwrap()
+        };
+        for _ in 0..500 {
+            let mut changed = good.clone().into_bytes();
+            for _ in 0..=next(3) {
+                let place = next(changed.len());
+                match next(3) {
+                    0 => changed[place] = u8::try_from(next(256)).unwrap(),
+                    1 => drop(changed.remove(place)),
+                    _ => changed.insert(place, u8::try_from(next(256)).unwrap()),
+                }
+            }
+            let mut fields = fields("1.0.0", "", BYTES);
+            fields[2].1 = &changed;
+            let answer = control_plane.upload(&fields).await;
+            let changed = String::from_utf8_lossy(&changed).into_owned();
+            match answer.status.as_u16() {
+                201 => assert_eq!(answer.json()["artifacts"][0]["target"], TARGET, "{changed:?}"),
+                422 => assert!(
+                    answer.problem().1.starts_with("signature_") || answer.problem().1 == "untrusted_key"
+                ),
+                other => panic!("{other} for {changed:?}"),
+            }
+        }
+        assert!(control_plane.artifact_files() <= 1);
+    }
 }

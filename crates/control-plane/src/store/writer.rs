@@ -1,6 +1,7 @@
 //! The one thread that writes. Whatever waits when it comes round becomes one transaction, so that a thousand small
 //! writes cost a handful of fsyncs; each is answered after the commit, and one that fails harms no other.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -41,7 +42,11 @@ where
 {
     fn run(&mut self, sql: &Connection) -> Outcome {
         let Some(work) = self.work.take() else { return Outcome::Undo };
-        let result = work(sql).map_err(|e| StoreError::of(&e));
+        // A bug in one piece of work must not end the only thread that writes.
+        let result = match catch_unwind(AssertUnwindSafe(|| work(sql))) {
+            Ok(result) => result.map_err(|e| StoreError::of(&e)),
+            Err(_) => Err(StoreError::Failed("a piece of work ended in a panic".to_owned())),
+        };
         let outcome = if matches!(result, Ok(Ok(_))) { Outcome::Keep } else { Outcome::Undo };
         self.result = Some(result);
         outcome
@@ -122,4 +127,44 @@ fn run_group(sql: &Connection, group: &mut [Box<dyn Job>]) -> Sql<()> {
         sql.execute_batch("RELEASE job")?;
     }
     sql.execute_batch("COMMIT")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::{Store, StoreError};
+
+    #[tokio::test]
+    async fn work_that_panics_fails_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("novacula.sqlite")).unwrap();
+        let (broken, fine) = tokio::join!(
+            store.write::<(), _>(|sql| {
+                sql.execute("INSERT INTO accounts VALUES ('1', 'half', 0)", [])?;
+                panic!("on purpose")
+            }),
+            store.write(|sql| sql.execute("INSERT INTO accounts VALUES ('2', 'whole', 0)", [])),
+        );
+        assert!(matches!(broken, Err(StoreError::Failed(_))));
+        assert_eq!(fine, Ok(1));
+        let names =
+            store.read(|sql| sql.query_row("SELECT group_concat(name) FROM accounts", [], |row| row.get(0)));
+        assert_eq!(names.await, Ok("whole".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn many_writes_at_once_share_a_handful_of_commits() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("novacula.sqlite")).unwrap();
+        let writes: Vec<_> = (0..1_000)
+            .map(|n| {
+                let store = store.clone();
+                let insert = format!("INSERT INTO accounts VALUES ('{n}', 'one of many', 0)");
+                tokio::spawn(async move { store.write(move |sql| sql.execute(&insert, [])).await })
+            })
+            .collect();
+        for write in writes {
+            assert_eq!(write.await.unwrap(), Ok(1));
+        }
+        assert!(store.commits() < 100, "{} commits", store.commits());
+    }
 }
