@@ -23,7 +23,7 @@ const MAX_NOTES_BYTES: u64 = 256 * 1024;
 ///
 /// Give every artifact of the release, one for each target. Each needs a minisign signature whose trusted comment names
 /// kind, version and target, as packaging/release.sh makes it. All are checked here before the first byte is sent. Run
-/// again after a failure, it goes on where it was.
+/// again after a failure, it goes on where it was; run again with another --channel, it moves the release there.
 #[derive(Debug, clap::Args)]
 pub struct Publish {
     /// The version, as signed
@@ -60,12 +60,14 @@ impl Publish {
     pub fn run(&self, control_plane: &ControlPlane, terminal: &Terminal) -> anyhow::Result<Ending> {
         let notes = self.notes()?;
         let artifacts = self.check(terminal)?;
-        let known = super::find(control_plane, self.kind, &self.version)?;
-        if let Some(release) = &known {
-            self.may_go_on(release, &artifacts)?;
+        let mut release = match super::find(control_plane, self.kind, &self.version)? {
+            Some(known) => Some(self.go_on(control_plane, known, &artifacts, notes.as_deref())?),
+            None => None,
+        };
+        if let Some(release) = release.as_ref().filter(|release| release.status == ReleaseStatus::Published) {
+            self.show(terminal, release)?;
+            return Ok(Ending::Done);
         }
-
-        let mut release = self.settle(control_plane, known, notes.as_deref())?;
         let channel = release.as_ref().map_or(self.channel.unwrap_or_default(), |draft| draft.channel);
         let notes = release.as_ref().map_or(notes.unwrap_or_default(), |draft| draft.notes.clone());
         for artifact in &artifacts {
@@ -122,25 +124,40 @@ impl Publish {
         Ok(checked)
     }
 
-    /// A version is used once: what was published under it stays as it is.
-    fn may_go_on(&self, known: &Release, artifacts: &[Artifact]) -> Result<(), Failure> {
-        let same = artifacts.iter().all(|artifact| {
+    /// Whoever runs this last says on which channel a release is and what its notes are, and says it first, because
+    /// artifacts join a draft only if they agree with it. What was published keeps its artifacts: a version is used once.
+    fn go_on(
+        &self,
+        control_plane: &ControlPlane,
+        known: Release,
+        artifacts: &[Artifact],
+        notes: Option<&str>,
+    ) -> Result<Release, Failure> {
+        let stands = format!("{} {} is {} already", self.kind, self.version, known.status.as_str());
+        let used_up = |with: &str| {
+            let message = format!("{stands}{with}: a version is used once, publish a higher one");
+            Failure::new(Ending::Refused, "release_exists", message)
+        };
+        let is_same = artifacts.iter().all(|artifact| {
             known.artifacts.iter().any(|a| a.target == artifact.target && a.sha256 == artifact.sha256)
         });
-        let stands = format!("{} {} is {} already", self.kind, self.version, known.status.as_str());
+        if known.status == ReleaseStatus::Yanked {
+            return Err(used_up(""));
+        }
+        if known.status == ReleaseStatus::Published && !is_same {
+            return Err(used_up(" with other artifacts"));
+        }
+        let patch = ReleasePatch {
+            status: None,
+            channel: self.channel.filter(|channel| *channel != known.channel),
+            notes: notes.filter(|notes| *notes != known.notes).map(str::to_owned),
+        };
+        if patch != ReleasePatch::default() {
+            return control_plane.patch(&super::path_of(&known), &patch);
+        }
         match known.status {
-            ReleaseStatus::Draft => Ok(()),
-            ReleaseStatus::Published if same => Err(nothing_to_do(format!("{stands} with these artifacts"))),
-            ReleaseStatus::Published => Err(Failure::new(
-                Ending::Refused,
-                "release_exists",
-                format!("{stands} with other artifacts: a version is used once, publish a higher one"),
-            )),
-            ReleaseStatus::Yanked => Err(Failure::new(
-                Ending::Refused,
-                "release_exists",
-                format!("{stands}: a version is used once, publish a higher one"),
-            )),
+            ReleaseStatus::Published => Err(nothing_to_do(format!("{stands} with these artifacts"))),
+            _ => Ok(known),
         }
     }
 
@@ -163,26 +180,6 @@ impl Publish {
         let uploaded = control_plane.upload(super::RELEASES, form, &bar);
         bar.finish_and_clear();
         uploaded
-    }
-
-    /// An older draft may have another channel or other notes: whoever runs this last says what it shall be, and says
-    /// it first, because artifacts join a draft only if they agree with it.
-    fn settle(
-        &self,
-        control_plane: &ControlPlane,
-        draft: Option<Release>,
-        notes: Option<&str>,
-    ) -> Result<Option<Release>, Failure> {
-        let Some(draft) = draft else { return Ok(None) };
-        let patch = ReleasePatch {
-            status: None,
-            channel: self.channel.filter(|channel| *channel != draft.channel),
-            notes: notes.filter(|notes| *notes != draft.notes).map(str::to_owned),
-        };
-        if patch == ReleasePatch::default() {
-            return Ok(Some(draft));
-        }
-        control_plane.patch(&super::path_of(&draft), &patch).map(Some)
     }
 
     fn show(&self, terminal: &Terminal, release: &Release) -> anyhow::Result<()> {

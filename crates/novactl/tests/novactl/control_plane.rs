@@ -181,7 +181,7 @@ fn an_upgrade_in_hand_refuses_a_second_request() {
 }
 
 #[test]
-fn a_draft_takes_its_channel_and_notes_from_the_last_who_says_them() {
+fn a_release_takes_its_channel_and_notes_from_the_last_who_says_them() {
     let way = Way::new();
     let artifact = way.artifact("1.1.0");
     assert_eq!(way.publish("1.1.0", &artifact, &["--draft", "--notes", "old"]).code, 0);
@@ -193,6 +193,12 @@ fn a_draft_takes_its_channel_and_notes_from_the_last_who_says_them() {
         (Some("published"), Some("beta"), Some("new"))
     );
     assert_eq!(way.publish("1.1.0", &artifact, &[]).code, 3, "published already");
+    let said = way.publish("1.1.0", &artifact, &["--channel", "stable", "--json"]);
+    assert_eq!(
+        (said.code, said.json()["channel"].as_str()),
+        (0, Some("stable")),
+        "from beta to all: {said:?}"
+    );
     std::fs::write(&artifact, "other bytes").unwrap();
     std::fs::write(way.dir.path().join("1.1.0.minisig"), Signer::trusted().sign_agent(&artifact, "1.1.0"))
         .unwrap();
