@@ -55,10 +55,14 @@ is_version() {
     [[ $1 =~ ^$number\.$number\.$number(-$word(\.$word)*)?$ ]]
 }
 
-# The highest of the given versions, by their three numbers.
+# Whether the first version is above the second, by their numbers, and a release above its own candidates.
 is_above() {
     local above=${1%%-*} below=${2%%-*}
-    [[ $above != "$below" && $(printf '%s\n%s\n' "$above" "$below" | sort -V | tail -n 1) == "$above" ]]
+    if [[ $above == "$below" ]]; then
+        [[ $1 != *-* && $2 == *-* ]]
+        return
+    fi
+    [[ $(printf '%s\n%s\n' "$above" "$below" | sort -V | tail -n 1) == "$above" ]]
 }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -282,9 +286,10 @@ for artifact in "${artifacts[@]}"; do
     name=${artifact%:*}
     publication+=("$out/$(basename -- "$name")")
 done
+line=$(printf ' %q' "$novactl" "${publication[@]}")
 if [[ $publish == yes ]]; then
     "$novactl" "${publication[@]}" ||
-        die "the release is signed but not published: correct what novactl says above, then: novactl ${publication[*]@Q}"
+        die "the release is signed but not published: correct what novactl says above, then:$line"
 else
-    say "publish it with: novactl ${publication[*]@Q}"
+    say "publish it with:$line"
 fi

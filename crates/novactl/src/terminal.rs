@@ -79,10 +79,16 @@ impl Terminal {
         stdout.write_all(bytes).and_then(|()| stdout.flush()).context("cannot write to stdout")
     }
 
-    /// Something a person should know that is no result; beside the result, also under `--json`.
+    /// Something a person should know that is no result; under `--json` as `{"note": …}`, so that stderr stays JSON.
     pub fn note(&self, text: impl AsRef<str>) {
+        let mut stderr = io::stderr().lock();
+        let text = text.as_ref();
         // There is nobody left to tell when stderr is gone.
-        let _ = writeln!(io::stderr().lock(), "novactl: {}", clean(text.as_ref()));
+        let _ = if self.json {
+            writeln!(stderr, "{}", escaped(&serde_json::json!({ "note": text }).to_string()))
+        } else {
+            writeln!(stderr, "novactl: {}", clean(text))
+        };
     }
 
     /// Says why a command did not do what was asked, and how it ends.

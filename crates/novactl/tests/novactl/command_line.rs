@@ -212,3 +212,19 @@ fn every_page_is_read_and_a_server_that_turns_in_circles_is_left() {
     let said = novactl(&circle.url(), &["release", "list"]);
     assert!(said.code == 1 && said.stderr.contains("for ever"), "{said:?}");
 }
+
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure_and_never_a_panic() {
+    let server = Recorder::start(|_| (200, samples::page(&[])));
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut novactl = command(Path::new(NOVACTL));
+    let ended =
+        novactl.env("NOVACULA_URL", server.url()).args(["release", "list"]).stdout(full).output().unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("cannot write to stdout"), "{ended:?}");
+
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended = novactl.stdout(writer).output().unwrap();
+    assert_eq!((ended.status.code(), ended.stderr.len()), (Some(1), 0), "nobody reads on: {ended:?}");
+}

@@ -143,7 +143,10 @@ fn a_release_that_cannot_be_published_stays_signed_and_says_how_to_go_on() {
         .arg(desk.key())
         .args(["--binary", &format!("{}={}", builds::target(), desk.stand_in(VERSION).display())]));
     assert_eq!(said.code, 1, "{said:?}");
-    assert!(said.stderr.contains("not yours") && said.stderr.contains("then: novactl 'release'"), "{said:?}");
+    assert!(
+        said.stderr.contains("not yours") && said.stderr.contains("novactl release publish --version"),
+        "{said:?}"
+    );
     assert!(desk.out().join("SHA256SUMS").exists());
 }
 
@@ -242,6 +245,7 @@ fn wrong_usage_is_2_and_one_sentence() {
         &["1.2.3", "--key"],
         &["1.2.3", "1.2.4", "--key", key],
         &["1.2.3", "--key", key, "--floor", "1.3.0"],
+        &["1.2.3-rc.1", "--key", key, "--floor", "1.2.3"],
         &["1.2.3", "--key", key, "--channel", "nightly"],
         &["1.2.3", "--key", key, "--target", "x86_64;true"],
         &["1.2.3", "--key", key, "--binary", "x86_64-unknown-linux-musl"],

@@ -216,4 +216,6 @@ fn upgrades_are_listed_newest_first_and_filtered() {
     let said = novactl(&server.url(), &["upgrade", "list", "--limit", "1"]);
     assert_eq!(said.stdout.lines().count(), 2);
     assert!(said.stderr.contains("older ones are not shown"), "{said:?}");
+    let said = novactl(&server.url(), &["upgrade", "list", "--limit", "1", "--json"]);
+    assert!(said.stderr.starts_with("{\"note\":"), "stderr is JSON too: {said:?}");
 }
