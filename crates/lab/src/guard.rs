@@ -15,7 +15,7 @@ pub struct Guarded {
 /// its end without a word means that whoever should write there is dead.
 const GUARD: &str = r#"
 read -r _ && exit
-kill -TERM -- "-$1" && sleep 1 && kill -KILL -- "-$1"
+kill -s TERM -- "-$1" && sleep 1 && kill -s KILL -- "-$1"
 rm -rf "$2"
 "#;
 
@@ -64,5 +64,32 @@ impl Drop for Guarded {
             let _ = word.write_all(b"ended\n");
         }
         let _ = self.guard.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_this_process_dies_the_program_ends_with_all_it_started_and_its_leftover_goes() {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let leftover = folder.path().join("leftover");
+        std::fs::create_dir(&leftover).expect("a folder can be made");
+        // Deaf to SIGTERM, and so is what it started.
+        let script = "trap '' TERM; sleep 600 & echo started; wait";
+        let mut command = Command::new("sh");
+        let mut running = Guarded::spawn(command.args(["-c", script]).stdout(Stdio::piped()), &leftover);
+        let mut stdout = running.program.stdout.take().expect("its stdout is a pipe");
+        stdout.read_exact(&mut [0; b"started\n".len()]).expect("it says that it has started");
+
+        // What the kernel does to the pipe when this process dies.
+        drop(running.guard.stdin.take());
+        running.guard.wait().expect("a child of ours can be waited for");
+        assert!(!leftover.exists());
+        let ended = running.program.wait().expect("a child of ours can be waited for");
+        assert!(!ended.success());
+        // Its end comes once nobody holds the pipe any more: neither the program nor what it started.
+        assert_eq!(stdout.read(&mut [0]).expect("its stdout can be read"), 0);
     }
 }

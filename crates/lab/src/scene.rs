@@ -12,6 +12,8 @@ use crate::host::{Host, Suite};
 use crate::people::Person;
 use crate::wait::wait_for;
 
+/// The agent's name: every scene has a control plane of its own, so that they can all have the same.
+pub const EXECUTOR: &str = "host-1";
 /// Where the agent's binary is on every host of the laboratory.
 pub const BINARY: &str = "/opt/novacula/bin/novacula-agent";
 /// What the last committed upgrade left beside it.
@@ -38,7 +40,6 @@ pub struct Scene {
     pub host: Host,
     /// What the agent talks to.
     pub control_plane: ControlPlane,
-    name: String,
 }
 
 impl Scene {
@@ -48,7 +49,7 @@ impl Scene {
         let scene = Self::with_agent_not_installed(suite, version);
         scene.agent("install");
         scene.host.ok(&format!("systemctl start {AGENT}"));
-        scene.owner().wait_for_version(&scene.name, version);
+        scene.owner().wait_for_version(EXECUTOR, version);
         scene
     }
 
@@ -57,8 +58,7 @@ impl Scene {
     pub fn with_agent_not_installed(suite: Suite, version: &str) -> Self {
         let control_plane = ControlPlane::start();
         let host = Host::boot(suite);
-        let name = host.name().to_owned();
-        let scene = Self { host, control_plane, name };
+        let scene = Self { host, control_plane };
         scene.host.put(BINARY, &read(&builds::agent(version)), 0o755);
         scene.host.put(CONFIG, scene.config().as_bytes(), 0o600);
         scene
@@ -66,12 +66,11 @@ impl Scene {
 
     fn config(&self) -> String {
         format!(
-            "[agent]\nname = \"{}\"\ndata_dir = \"{DATA_DIR}\"\nchannel = \"stable\"\nsync_interval_ms = 1000\n\n\
+            "[agent]\nname = \"{EXECUTOR}\"\ndata_dir = \"{DATA_DIR}\"\nchannel = \"stable\"\nsync_interval_ms = 1000\n\n\
              [agent.labels]\nlab = \"yes\"\n\n\
              [control_plane]\nurl = \"{}\"\naccess_token = \"{}\"\n\n[logging]\nlevel = \"debug\"\n",
-            self.name,
             self.control_plane.url(),
-            self.owner().executor_key(&self.name)
+            self.owner().executor_key(EXECUTOR)
         )
     }
 
@@ -79,12 +78,6 @@ impl Scene {
     #[must_use]
     pub fn owner(&self) -> &Person {
         self.control_plane.owner()
-    }
-
-    /// The executor's name, which is the host's.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
     }
 
     /// Runs the agent's command line on the host, which must succeed; what it printed.
@@ -107,7 +100,7 @@ impl Scene {
     /// Orders an upgrade with another health window.
     #[track_caller]
     pub fn request_with(&self, version: &str, health_window: Duration) -> Upgrade {
-        let executor = self.owner().executor(&self.name).expect("the control plane knows the executor");
+        let executor = self.owner().executor(EXECUTOR).expect("the control plane knows the executor");
         self.owner().request_upgrade(&executor, version, health_window)
     }
 

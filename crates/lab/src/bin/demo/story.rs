@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use novacula_lab::scene::{AGENT, BINARY, PREVIOUS, Scene};
+use novacula_lab::scene::{AGENT, BINARY, EXECUTOR, PREVIOUS, Scene};
 use novacula_lab::{Fault, Person, Signer, Suite, builds, faulty_release, poll};
 use novacula_protocol::Stage;
 use novacula_protocol::people::Upgrade;
@@ -81,19 +81,19 @@ pub fn tell(screen: &Screen, props: &Props) {
 
     screen.chapter(&format!("5  {GOOD} → {HANGING}: starts, then hangs"));
     screen.remark(
-        "It neither crashes nor ends. The watchdog and a timer outside the new binary see it anyway.",
+        "It neither crashes nor ends. A timer has the old binary look, and that one still reaches the control plane.",
     );
     roll_back(screen, props, &scene, HANGING);
 
     screen.chapter("6  What is left");
-    let executor = scene.owner().wait_for_version(scene.name(), GOOD);
+    let executor = scene.owner().wait_for_version(EXECUTOR, GOOD);
     assert_eq!(executor.pending_upgrade_id, None, "no upgrade is open at the end");
     assert_eq!(
         scene.host.property(AGENT, "ActiveState"),
         "active",
         "the agent's service is active at the end"
     );
-    screen.good(&format!("{} runs {GOOD}, is online, and can be upgraded again at any time", scene.name()));
+    screen.good(&format!("{EXECUTOR} runs {GOOD}, is online, and can be upgraded again at any time"));
     for line in scene.agent("status").lines() {
         screen.remark(line);
     }
@@ -133,11 +133,9 @@ fn novactl(props: &Props, person: &Person, url: &str, arguments: &[&str]) -> Str
 fn upgrade(screen: &Screen, props: &Props, scene: &Scene, version: &str) -> Upgrade {
     let window = format!("{}s", HEALTH_WINDOW.as_secs());
     screen.command(&format!(
-        "novactl upgrade request {} --target-version {version} --health-window {window}",
-        scene.name()
+        "novactl upgrade request {EXECUTOR} --target-version {version} --health-window {window}"
     ));
-    let arguments =
-        ["upgrade", "request", scene.name(), "--target-version", version, "--health-window", &window];
+    let arguments = ["upgrade", "request", EXECUTOR, "--target-version", version, "--health-window", &window];
     let answer =
         novactl(props, scene.owner(), &scene.control_plane.url(), &[&arguments[..], &["--json"]].concat());
     let requested: Upgrade = serde_json::from_str(&answer).expect("novactl --json prints the upgrade");
@@ -190,7 +188,7 @@ fn expect_end(scene: &Scene, ended: &Upgrade, stage: Stage, running: &str) {
         "the upgrade to {} ends as {stage}; it says {ended:#?}",
         ended.target_version
     );
-    scene.owner().wait_for_version(scene.name(), running);
+    scene.owner().wait_for_version(EXECUTOR, running);
 }
 
 fn megabytes(bytes: u64) -> String {

@@ -1,0 +1,87 @@
+//! Installing, looking, rolling back by hand and removing, on real systemd hosts.
+
+use novacula_lab::scene::{AGENT, BINARY, CONFIG, DATA_DIR, EXECUTOR, PREVIOUS, ROLLBACK, TRIAL_TIMER};
+use novacula_lab::{Scene, Suite, builds};
+use novacula_protocol::Stage;
+
+const UNITS: [&str; 3] = [AGENT, ROLLBACK, TRIAL_TIMER];
+const HASH_UNITS: &str = "sha256sum /etc/systemd/system/novacula-agent*";
+
+#[test]
+fn installing_twice_is_installing_once_and_starts_nothing() {
+    for suite in Suite::chosen() {
+        let scene = Scene::with_agent_not_installed(suite, "1.0.0");
+        scene.agent("install");
+        let first = scene.host.ok(HASH_UNITS);
+        scene.agent("install");
+        assert_eq!(scene.host.ok(HASH_UNITS), first);
+        for unit in UNITS {
+            assert_eq!(scene.host.property(unit, "LoadState"), "loaded", "{unit}");
+            assert_eq!(scene.host.property(unit, "ActiveState"), "inactive", "{unit}");
+        }
+        assert_eq!(scene.host.property(AGENT, "UnitFileState"), "enabled");
+    }
+}
+
+#[test]
+fn the_units_hold_nothing_that_systemd_does_not_understand() {
+    for suite in Suite::chosen() {
+        let scene = Scene::with_agent_not_installed(suite, "1.0.0");
+        scene.agent("install");
+        // What the rollback service runs is there only after the first upgrade.
+        scene.host.ok(&format!("cp {BINARY} {PREVIOUS}"));
+        for unit in UNITS {
+            let checked =
+                scene.host.sh(&format!("systemd-analyze --man=no verify /etc/systemd/system/{unit}"));
+            assert_eq!((checked.code, checked.stderr.as_str()), (0, ""), "{unit}");
+        }
+    }
+}
+
+#[test]
+fn an_installed_agent_starts_with_the_host() {
+    for suite in Suite::chosen() {
+        let mut scene = Scene::with_agent_not_installed(suite, "1.0.0");
+        scene.agent("install");
+        scene.host.reboot();
+        scene.owner().wait_for_version(EXECUTOR, "1.0.0");
+    }
+}
+
+#[test]
+fn uninstalling_removes_the_units_and_nothing_else() {
+    for suite in Suite::chosen() {
+        let scene = Scene::with_agent(suite, "1.0.0");
+        let kept = format!("find {BINARY} {CONFIG} {DATA_DIR} -type f | sort");
+        let before = scene.host.ok(&kept);
+        scene.agent("uninstall");
+        assert_eq!(scene.host.ok("find /etc/systemd/system -name 'novacula*'"), "");
+        assert_eq!(scene.host.ok(&kept), before);
+        scene.host.ok("systemctl daemon-reload");
+        let again = scene.host.sh(&format!("{BINARY} uninstall"));
+        assert_eq!(again.code, 3, "nothing to do: {again:?}");
+    }
+}
+
+#[test]
+fn a_sysadmin_rolls_a_committed_upgrade_back_by_hand() {
+    for suite in Suite::chosen() {
+        let scene = Scene::with_agent(suite, "1.0.0");
+        let old = scene.sha256(BINARY);
+        scene.publish("1.1.0", &builds::agent("1.1.0"));
+        assert_eq!(scene.upgrade_to("1.1.0").stage, Stage::Completed);
+        let status: serde_json::Value =
+            serde_json::from_str(&scene.agent("status --json")).expect("status --json prints JSON");
+        assert_eq!(status["version"], "1.1.0");
+        assert_eq!(status["previous"]["version"], "1.0.0");
+        assert!(status["trial"].is_null(), "{status:#}");
+
+        scene.agent("rollback");
+        scene.owner().wait_for_version(EXECUTOR, "1.0.0");
+        assert_eq!(scene.sha256(BINARY), old);
+        assert!(scene.agent("status").contains("1.0.0"));
+        let again = scene.host.sh(&format!("{BINARY} rollback"));
+        assert_eq!(again.code, 3, "nothing to do: {again:?}");
+        assert_eq!(scene.upgrade_to("1.1.0").stage, Stage::Completed, "a new upgrade is welcome");
+    }
+}
