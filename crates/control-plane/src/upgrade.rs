@@ -50,10 +50,15 @@ impl Upgrade {
             && (self.is_picked_up() || now < self.shown.expires_at)
     }
 
-    /// The spec, for an executor that fetches from `download_url`.
+    /// The spec, for an executor that fetches from `download_url`. The TTL limits the pick-up only: to an executor
+    /// that is at work on it the spec stays fresh until `fresh_until`, however slow its link is.
     #[must_use]
-    pub fn spec(&self, download_url: String) -> PendingUpgrade {
+    pub fn spec(&self, download_url: String, fresh_until: Timestamp) -> PendingUpgrade {
         let shown = &self.shown;
+        let expires_at = match self.is_picked_up() {
+            true => shown.expires_at.max(fresh_until),
+            false => shown.expires_at,
+        };
         PendingUpgrade::Agent(AgentUpgradeSpec {
             header: SpecHeader {
                 upgrade_id: shown.id.clone(),
@@ -64,7 +69,7 @@ impl Upgrade {
                 direction: shown.direction,
                 confirm: shown.confirm,
                 health_window_ms: shown.health_window_ms,
-                expires_at: shown.expires_at,
+                expires_at,
             },
             download_url,
             size: self.artifact.size,

@@ -9,6 +9,7 @@ use novacula_protocol::reach;
 use novacula_protocol::sync::{Offer, SyncRequest, SyncResponse};
 
 use crate::app::App;
+use crate::clock::after_ms;
 use crate::executor::IdentityRefused;
 use crate::extract::Body;
 use crate::fleet::KeyHolder;
@@ -29,7 +30,8 @@ pub(crate) async fn sync(
         Some(open) => {
             let base = base_url(app.rules.public_url.as_deref(), &headers)?;
             let download_url = format!("{base}/api/v1/artifacts/{}", open.artifact.sha256);
-            Some(Offer::Understood(Box::new(open.spec(download_url))))
+            let fresh_until = after_ms(now, app.rules.pending_upgrade_ttl_ms).unwrap_or(now);
+            Some(Offer::Understood(Box::new(open.spec(download_url, fresh_until))))
         }
         None => None,
     };
@@ -155,6 +157,20 @@ mod tests {
         assert_eq!(control_plane.app.store.commits(), before + 1, "presence is kept in one write");
         control_plane.app.keep_presence().await.unwrap();
         assert_eq!(control_plane.app.store.commits(), before + 1, "and only of those that were heard");
+    }
+
+    #[tokio::test]
+    async fn a_slow_link_does_not_make_the_spec_of_an_upgrade_at_work_stale() {
+        let control_plane = ControlPlane::start().await;
+        let (key, id) = control_plane.executor("host-1", "1.0.0").await;
+        control_plane.publish("1.1.0").await;
+        let upgrade_id = control_plane.request(&id, "1.1.0").await.ok()["id"].as_str().unwrap().to_owned();
+        let report = reported("host-1", "1.0.0", &upgrade_id, "DOWNLOAD", "UNDERWAY");
+        control_plane.sync(&key, report.clone()).await.ok();
+        control_plane.wait_ms(3_600_000);
+        let answer = control_plane.sync(&key, report).await.ok();
+        let time = |value: &serde_json::Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+        assert!(time(&answer["pendingUpgrade"]["expiresAt"]) > time(&answer["now"]));
     }
 
     #[tokio::test]

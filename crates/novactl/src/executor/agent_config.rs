@@ -10,15 +10,8 @@ pub struct AgentConfig<'a> {
     pub name: Option<&'a str>,
     pub channel: Option<Channel>,
     pub url: &'a str,
-    pub access: Access<'a>,
-}
-
-/// What opens the control plane to the executor.
-pub enum Access<'a> {
-    /// A key of its own.
-    Key(&'a str),
-    /// Exchanged for a key of its own at the first start.
-    EnrolmentToken(&'a str),
+    /// The executor's own key, or an enrolment token that it exchanges for one at its first start.
+    pub access_token: &'a str,
 }
 
 impl AgentConfig<'_> {
@@ -31,12 +24,8 @@ impl AgentConfig<'_> {
         if let Some(channel) = self.channel {
             text.push_str(&format!("channel = {}\n", quoted(channel.as_str())));
         }
-        let (name, secret) = match self.access {
-            Access::Key(secret) => ("access_token", secret),
-            Access::EnrolmentToken(secret) => ("enrolment_token", secret),
-        };
-        let (url, secret) = (quoted(self.url), quoted(secret));
-        text.push_str(&format!("\n[control_plane]\nurl = {url}\n{name} = {secret}\n"));
+        let (url, access_token) = (quoted(self.url), quoted(self.access_token));
+        text.push_str(&format!("\n[control_plane]\nurl = {url}\naccess_token = {access_token}\n"));
         text
     }
 }
@@ -52,7 +41,7 @@ mod tests {
             name: Some(name),
             channel: Some(Channel::Beta),
             url: "https://n.example.com",
-            access: Access::Key("nva_x"),
+            access_token: "nva_x",
         };
         let table: toml::Table = config.render().parse().unwrap();
         assert_eq!(table["agent"]["name"].as_str(), Some(name));

@@ -9,7 +9,7 @@ use novacula_protocol::people::{EnrolmentTokenRequest, ExecutorKeyRequest, Issue
 use novacula_protocol::sync::Channel;
 use serde_json::json;
 
-use super::agent_config::{Access, AgentConfig};
+use super::agent_config::AgentConfig;
 use super::new_file::NewFile;
 use crate::connection;
 use crate::control_plane::ControlPlane;
@@ -64,11 +64,7 @@ impl Enroll {
             name: self.name.as_deref(),
             channel: self.channel,
             url: &url,
-            access: if self.token {
-                Access::EnrolmentToken(&issued.secret)
-            } else {
-                Access::Key(&issued.secret)
-            },
+            access_token: &issued.secret,
         }
         .render();
         note_on(&url, terminal);

@@ -65,7 +65,7 @@ fn an_enrolment_token_has_its_number_of_uses_and_its_end() {
     assert_eq!(said.code, 0, "{said:?}");
     assert_eq!(said.json()["secret"], "nve_secret");
     let config: toml::Table = said.json()["config"].as_str().unwrap().parse().unwrap();
-    assert_eq!(config["control_plane"]["enrolment_token"].as_str(), Some("nve_secret"));
+    assert_eq!(config["control_plane"]["access_token"].as_str(), Some("nve_secret"));
     assert!(
         config.get("agent").is_some_and(|agent| agent.get("name").is_none()),
         "each host has its own name"
