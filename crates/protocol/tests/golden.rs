@@ -1,0 +1,129 @@
+//! The messages as they are on the wire. A golden file is kept for ever: what an old executor or an old control plane
+//! once said must be understood by every later version.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use novacula_protocol::enroll::{EnrollRequest, EnrollResponse};
+use novacula_protocol::people::{
+    EnrolmentTokenRequest, Executor, ExecutorKeyRequest, IssuedSecret, Page, Release, ReleasePatch, Upgrade,
+    UpgradeRequest,
+};
+use novacula_protocol::problem::ErrorBody;
+use novacula_protocol::spec::PendingUpgrade;
+use novacula_protocol::sync::{Offer, SyncRequest, SyncResponse};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// What a file is read as, by the longest prefix of its name.
+const MESSAGES: &[(&str, fn(Value) -> Result<Value, String>)] = &[
+    ("enroll-request", through::<EnrollRequest>),
+    ("enroll-response", through::<EnrollResponse>),
+    ("enrolment-token-request", through::<EnrolmentTokenRequest>),
+    ("executor", through::<Executor>),
+    ("executor-key-request", through::<ExecutorKeyRequest>),
+    ("issued-secret", through::<IssuedSecret>),
+    ("page-of-upgrades", through::<Page<Upgrade>>),
+    ("problem", through::<ErrorBody>),
+    ("release", through::<Release>),
+    ("release-patch", through::<ReleasePatch>),
+    ("spec", through::<PendingUpgrade>),
+    ("sync-request", through::<SyncRequest>),
+    ("sync-response", through::<SyncResponse>),
+    ("upgrade", through::<Upgrade>),
+    ("upgrade-request", through::<UpgradeRequest>),
+];
+
+fn through<T: Serialize + DeserializeOwned>(message: Value) -> Result<Value, String> {
+    let read: T = serde_json::from_value(message).map_err(|e| e.to_string())?;
+    serde_json::to_value(read).map_err(|e| e.to_string())
+}
+
+fn golden() -> Vec<(String, Value)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+        .into_iter()
+        .map(|path| {
+            let text = fs::read_to_string(&path).unwrap();
+            (path.file_stem().unwrap().to_string_lossy().into_owned(), serde_json::from_str(&text).unwrap())
+        })
+        .collect()
+}
+
+fn message_of(name: &str) -> (&'static str, fn(Value) -> Result<Value, String>) {
+    *MESSAGES
+        .iter()
+        .filter(|(prefix, _)| name.starts_with(prefix))
+        .max_by_key(|(prefix, _)| prefix.len())
+        .unwrap_or_else(|| panic!("{name} is a message of no known type"))
+}
+
+#[test]
+fn every_golden_message_is_read_and_written_again_as_it_is() {
+    for (name, message) in golden() {
+        let (_, through) = message_of(&name);
+        assert_eq!(through(message.clone()).unwrap(), message, "{name}");
+    }
+}
+
+#[test]
+fn every_message_has_a_golden_file() {
+    let with_a_file: BTreeSet<_> = golden().iter().map(|(name, _)| message_of(name).0).collect();
+    let all: BTreeSet<_> = MESSAGES.iter().map(|(prefix, _)| *prefix).collect();
+    assert_eq!(with_a_file, all);
+}
+
+#[test]
+fn what_executor_and_control_plane_say_to_each_other_may_grow() {
+    for (name, mut message) in golden() {
+        let (prefix, through) = message_of(&name);
+        if !["sync-", "spec", "enroll-"].iter().any(|grows| prefix.starts_with(grows)) {
+            continue;
+        }
+        let before = message.clone();
+        add_to_every_object(&mut message);
+        // Labels are a map of the sysadmin's own words: there a new field is a new label.
+        let mut read = through(message).unwrap();
+        if let Some(labels) = read.get_mut("labels").and_then(Value::as_object_mut) {
+            labels.remove("fromTheFuture");
+        }
+        assert_eq!(read, before, "{name}");
+    }
+}
+
+fn add_to_every_object(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            object.values_mut().for_each(add_to_every_object);
+            object.insert("fromTheFuture".to_owned(), json!("a new thing"));
+        }
+        Value::Array(items) => items.iter_mut().for_each(add_to_every_object),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_spec_is_understood_and_not_merely_carried() {
+    for (name, message) in golden().into_iter().filter(|(name, _)| name.starts_with("sync-response-")) {
+        let answer: SyncResponse = serde_json::from_value(message).unwrap();
+        assert!(!matches!(answer.pending_upgrade, Some(Offer::NotUnderstood(_))), "{name}");
+    }
+}
+
+#[test]
+fn what_people_ask_for_may_not_have_unknown_fields() {
+    for (name, mut message) in golden() {
+        if ["upgrade-request", "release-patch", "executor-key-request", "enrolment-token-request"]
+            .iter()
+            .any(|asked| name.starts_with(asked))
+        {
+            add_to_every_object(&mut message);
+            let refused = message_of(&name).1(message).unwrap_err();
+            assert!(refused.contains("fromTheFuture"), "{name}: {refused}");
+        }
+    }
+}
