@@ -47,6 +47,12 @@ impl Signer {
         Self { secret }
     }
 
+    /// The secret key, without a password.
+    #[must_use]
+    pub fn secret(&self) -> &Path {
+        &self.secret
+    }
+
     /// Signs a file; the whole text of its `.minisig`.
     ///
     /// # Panics
