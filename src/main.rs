@@ -33,7 +33,7 @@ use command_line::{Asked, Command};
 
 mod command_line;
 
-const CLOCK: Clock = Clock { wall: Timestamp::now, ticks_ms };
+const CLOCK: Clock = Clock { wall, ticks_ms };
 
 const DONE: u8 = 0;
 const FAILED: u8 = 1;
@@ -123,7 +123,7 @@ fn carry_out(asked: Asked) -> Result<u8, Error> {
 }
 
 fn run(build: &Build, keys: &TrustedKeys, config_path: PathBuf) -> Result<u8, Error> {
-    let started = (Timestamp::now(), ticks_ms());
+    let started = (wall(), ticks_ms());
     let places = places(config_path)?;
     let config = Config::read(&places.config)?;
     log::set_max_level(config.level);
@@ -275,6 +275,12 @@ fn data_dir(config: &Path) -> PathBuf {
 fn absolute(path: &Path) -> Result<PathBuf, Error> {
     let found = fs::canonicalize(path).or_else(|_| std::path::absolute(path));
     found.map_err(|e| Error::host(format!("{} must be a path: {e}", path.display())))
+}
+
+/// To the millisecond: nobody reads more of it.
+fn wall() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
 fn ticks_ms() -> u64 {
