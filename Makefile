@@ -8,6 +8,9 @@ KEY := $(LAB)/keys/trusted/lab.pub
 export CARGO_TARGET_DIR := $(LAB)/build
 export NOVACULA_KEYS_DIR := $(LAB)/keys/trusted
 
+# Tests on hosts mostly wait: four at once load two processors well.
+export RUST_TEST_THREADS ?= $(shell n=$$(nproc); echo $$((n > 4 ? n : 4)))
+
 .PHONY: demo test bench prepare
 
 demo: prepare $(KEY)

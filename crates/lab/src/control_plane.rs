@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Lines};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
 
 use tempfile::TempDir;
@@ -22,7 +22,7 @@ struct Running {
 /// A control plane on a free port of loopback. Ends, with all it wrote, when dropped.
 pub struct ControlPlane {
     running: Option<Running>,
-    folder: PathBuf,
+    folder: TempDir,
     port: u16,
     owner: Person,
 }
@@ -34,9 +34,11 @@ impl ControlPlane {
     /// When it does not start.
     #[must_use]
     pub fn start() -> Self {
-        let folder = checkout::cache().join("control-planes").join(checkout::unique("novacula-lab"));
-        fs::create_dir_all(&folder).expect("a folder for the control plane can be made");
-        let mut running = serve(&folder, 0);
+        let folders = checkout::cache().join("control-planes");
+        fs::create_dir_all(&folders).expect("the folder of all control planes can be made");
+        let folder = tempfile::Builder::new().prefix("novacula-lab-").tempdir_in(folders);
+        let folder = folder.expect("a folder for the control plane can be made");
+        let mut running = serve(folder.path(), 0);
         let token = said(&mut running.stdout, "owner token (shown once): ");
         let url = said(&mut running.stdout, "listening on ");
         let port = url.rsplit(':').next().and_then(|port| port.parse().ok());
@@ -68,7 +70,7 @@ impl ControlPlane {
     /// When it does not start.
     pub fn start_again(&mut self) {
         self.stop();
-        let mut running = serve(&self.folder, self.port);
+        let mut running = serve(self.folder.path(), self.port);
         said(&mut running.stdout, "listening on ");
         self.running = Some(running);
     }
@@ -80,7 +82,7 @@ impl ControlPlane {
     pub fn back_up(&mut self) -> TempDir {
         let copy = tempfile::tempdir().expect("a temporary folder can be made");
         self.stop();
-        copy_all(&self.folder, copy.path());
+        copy_all(self.folder.path(), copy.path());
         self.start_again();
         copy
     }
@@ -91,16 +93,16 @@ impl ControlPlane {
     /// When the copy cannot be put back.
     pub fn restore(&mut self, copy: &TempDir) {
         self.stop();
-        fs::remove_dir_all(&self.folder).expect("the folder of the control plane can be removed");
-        fs::create_dir_all(&self.folder).expect("the folder of the control plane can be made");
-        copy_all(copy.path(), &self.folder);
+        fs::remove_dir_all(self.folder.path()).expect("the folder of the control plane can be removed");
+        fs::create_dir(self.folder.path()).expect("the folder of the control plane can be made");
+        copy_all(copy.path(), self.folder.path());
         self.start_again();
     }
 
     /// What it has said on stderr since it was made.
     #[must_use]
     pub fn log(&self) -> String {
-        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 }
 
@@ -113,9 +115,6 @@ impl Drop for ControlPlane {
             eprintln!("──── the log of the control plane");
             last.iter().rev().for_each(|line| eprintln!("{line}"));
             eprintln!("────");
-        }
-        if let Err(e) = fs::remove_dir_all(&self.folder) {
-            eprintln!("lab: {} cannot be removed: {e}", self.folder.display());
         }
     }
 }

@@ -19,14 +19,14 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Makes the place for a host of this name.
     pub fn start(name: &str, suite: Suite) -> Self {
+        let tree = suite.tree();
         let hosts = checkout::cache().join("hosts");
         fs::create_dir_all(&hosts).expect("the folder of all hosts can be made");
         let folder = hosts.join(name);
-        fs::create_dir(&folder).expect("no other host has this name");
         let groups: Vec<PathBuf> = group_roots().into_iter().map(|root| root.join(name)).collect();
         let mut shell = Command::new("unshare")
             .args(["--mount", "--propagation=private", "sh", "-c", include_str!("keeper.sh"), "keeper"])
-            .arg(suite.tree())
+            .arg(tree)
             .arg(&folder)
             .args(&groups)
             .stdin(Stdio::piped())

@@ -6,7 +6,7 @@ tree=$1 folder=$2
 shift 2
 
 for group in "$@"; do mkdir "$group" || exit; done
-mkdir "$folder/written" "$folder/work" "$folder/root" || exit
+mkdir "$folder" "$folder/written" "$folder/work" "$folder/root" || exit
 mount -t overlay novacula-lab -o "lowerdir=$tree,upperdir=$folder/written,workdir=$folder/work" "$folder/root" 2>/dev/null ||
     cp -a --reflink=auto "$tree/." "$folder/root" || exit # no overlay on an overlay: inside some containers
 
