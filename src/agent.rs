@@ -85,6 +85,8 @@ struct Course<'scope> {
     paused: Option<SpecHeader>,
     preflight: Vec<PreflightResult>,
     said_not_now: String,
+    /// There may be a download that nobody goes on with.
+    unswept: bool,
     bell: Sender<()>,
     listen: Receiver<()>,
 }
@@ -113,6 +115,7 @@ impl Agent<'_> {
             paused: None,
             preflight: Vec::new(),
             said_not_now: String::new(),
+            unswept: true,
             bell,
             listen,
         };
@@ -121,7 +124,7 @@ impl Agent<'_> {
         }
         systemd::notify("READY=1");
         log::info!("{} is running, syncing with {}", self.build.version, self.config.control_plane.url);
-        self.tidy_up(&course);
+        self.disarm(&course);
         course.telling = self.records.ended()?.into_iter().rev().find(|ended| ended.untold);
         loop {
             self.sync(&mut course, scope, SYNC_LIMIT);
@@ -136,25 +139,41 @@ impl Agent<'_> {
         }
     }
 
-    /// Removes what an interrupted run left behind.
-    fn tidy_up(&self, course: &Course<'_>) {
+    /// The dead-man's switch of a trial that has ended is of no more use.
+    fn disarm(&self, course: &Course<'_>) {
         if course.trial.is_none()
             && systemd::supervises_us()
             && let Err(e) = systemd::disarm_trial_timer()
         {
             log::debug!("{}", chain(&e));
         }
-        // A download of somebody else's upgrade is theirs.
+    }
+
+    /// Removes what an interrupted run left behind, but for the download that the offer goes on with.
+    fn sweep(&self, course: &mut Course<'_>, offer: Option<&Offer>) {
+        if !course.unswept || course.in_hand.is_some() {
+            return;
+        }
+        let offered = match offer {
+            Some(Offer::Understood(spec)) => match &**spec {
+                PendingUpgrade::Agent(spec) => Some(spec.sha256.as_str()),
+                PendingUpgrade::Operator(_) => None,
+            },
+            _ => None,
+        };
+        // A download that a sysadmin has in hand is theirs.
         let Ok(Some(_in_hand)) = self.records.take_in_hand() else { return };
         for directory in [self.places.binary.parent(), Some(self.records.data_dir())].into_iter().flatten() {
-            match disk::sweep(directory) {
+            match disk::sweep(directory, offered) {
                 Ok(0) => {}
                 Ok(swept) => {
-                    log::info!("removed {swept} leftovers of an interrupted run in {}", directory.display())
+                    log::info!("removed {swept} leftovers of an interrupted run in {}", directory.display());
                 }
                 Err(e) => log::warn!("{}", chain(&e)),
             }
         }
+        self.note(offered.is_none(), |records| records.forget_download());
+        course.unswept = offered.is_some();
     }
 
     fn sync<'scope>(
@@ -240,6 +259,7 @@ impl Agent<'_> {
         if let Some(told) = course.telling.take_if(|told| !still_offered(told)) {
             self.note(told.untold, |records| records.told(&told.upgrade_id, told.attempt));
         }
+        self.sweep(course, answer.pending_upgrade.as_ref());
         course.paused = None;
         course.intent = None;
         match answer.pending_upgrade {

@@ -30,6 +30,8 @@ pub struct Config {
     pub labels: BTreeMap<String, String>,
     /// The shortest time between two syncs without news, in ms.
     pub sync_interval_ms: u64,
+    /// The most a download may take from others on this link.
+    pub max_bytes_per_second: Option<u64>,
     /// How to reach the control plane.
     pub control_plane: ControlPlaneConfig,
     /// What is said in the log.
@@ -104,6 +106,7 @@ struct AgentFragment {
     #[serde(default)]
     labels: BTreeMap<String, String>,
     sync_interval_ms: Option<u64>,
+    max_bytes_per_second: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -122,7 +125,7 @@ struct LoggingFragment {
 }
 
 const KNOWN: [(&str, &[&str]); 3] = [
-    ("agent", &["name", "data_dir", "channel", "labels", "sync_interval_ms"]),
+    ("agent", &["name", "data_dir", "channel", "labels", "sync_interval_ms", "max_bytes_per_second"]),
     ("control_plane", &["url", "access_token", "access_token_file", "allow_plain_http", "ca_file"]),
     ("logging", &["level"]),
 ];
@@ -168,6 +171,10 @@ impl Config {
         if !data_dir.is_absolute() {
             return Err(format!("[agent] data_dir must be an absolute path, it is {}", data_dir.display()));
         }
+        if fragment.agent.max_bytes_per_second == Some(0) {
+            return Err("[agent] max_bytes_per_second must be at least 1, it is 0; leave it out for no cap"
+                .to_owned());
+        }
         let level = fragment.logging.level.as_deref().unwrap_or("info");
         let level = level.parse().map_err(|_| {
             format!("[logging] level must be one of error, warn, info, debug, trace, it is {level:?}")
@@ -180,6 +187,7 @@ impl Config {
             sync_interval_ms: clamp_interval_ms(
                 fragment.agent.sync_interval_ms.unwrap_or(DEFAULT_SYNC_INTERVAL_MS),
             ),
+            max_bytes_per_second: fragment.agent.max_bytes_per_second,
             control_plane: ControlPlaneConfig::judge(control_plane)?,
             level,
             warnings,
@@ -304,6 +312,7 @@ mod tests {
             (cp("url = 5"), "url"),
             ("[agent\n".to_owned(), "1"),
             (format!("[agent]\ndata_dir = \"x\"\n{}", cp("url = \"https://x\"")), "absolute"),
+            (format!("[agent]\nmax_bytes_per_second = 0\n{}", cp("url = \"https://x\"")), "at least 1"),
             (format!("[agent]\nchannel = \"daring\"\n{}", cp("url = \"https://x\"")), "daring"),
             (format!("[logging]\nlevel = \"loud\"\n{}", cp("url = \"https://x\"")), "loud"),
         ] {

@@ -5,16 +5,17 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write as _};
-use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
-};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use fs2::FileExt as _;
 use sha2::{Digest as _, Sha256};
-use tempfile::{NamedTempFile, TempPath};
 
 use crate::error::{Doing as _, Error};
+
+mod incoming; // a download, and the complete file it becomes
+
+pub use incoming::{Incoming, Sealed};
 
 /// Every temporary file of ours starts with this, so that leftovers can be told from other people's files.
 const TEMPORARY_PREFIX: &str = ".novacula-agent.";
@@ -94,102 +95,36 @@ fn same_file(a: &Path, b: &Path) -> io::Result<bool> {
     }
 }
 
-/// A file that is being downloaded, beside the binary it may replace; gone when dropped.
-pub struct Incoming {
-    file: NamedTempFile,
-    beside: PathBuf,
-}
-
-impl Incoming {
-    /// An empty file in the directory of `binary`.
-    ///
-    /// # Errors
-    /// Says where it could not be made.
-    pub fn beside(binary: &Path) -> Result<Self, Error> {
-        let directory = directory_of(binary)?;
-        let file = tempfile::Builder::new()
-            .prefix(TEMPORARY_PREFIX)
-            .suffix(".part")
-            .tempfile_in(directory)
-            .doing(|| format!("create a temporary file in {}", directory.display()))?;
-        Ok(Self { file, beside: binary.to_owned() })
-    }
-
-    /// Appends bytes.
-    ///
-    /// # Errors
-    /// The disk is full or broken.
-    pub fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.file.write_all(bytes).doing(|| format!("write {}", self.file.path().display()))
-    }
-
-    /// Ends writing: mode and owner of the binary it may replace, on disk for good, no longer open for writing.
-    ///
-    /// # Errors
-    /// Says what could not be done to the file.
-    pub fn seal(self) -> Result<Sealed, Error> {
-        let path = self.file.path().to_owned();
-        let seal = || -> io::Result<Sealed> {
-            let model = fs::metadata(&self.beside)?;
-            let (file, name) = self.file.into_parts();
-            fchown(&file, Some(model.uid()), Some(model.gid()))?;
-            // A binary that its owner may not run would lose the host; every other bit is as it was.
-            file.set_permissions(fs::Permissions::from_mode(model.mode() & 0o7777 | 0o500))?;
-            file.sync_all()?;
-            let identity = file.metadata()?;
-            drop(file);
-            Ok(Sealed { name, identity: (identity.dev(), identity.ino()) })
-        };
-        seal().doing(|| format!("finish {}", path.display()))
-    }
-}
-
-/// A complete file that nobody holds open for writing; gone when dropped.
-pub struct Sealed {
-    name: TempPath,
-    identity: (u64, u64),
-}
-
-impl Sealed {
-    /// Where it is, until it replaces something.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.name
-    }
-
-    /// Renames the file over `target`, unless it was exchanged since it was sealed.
-    ///
-    /// # Errors
-    /// Says what was found; `target` is then as it was.
-    pub fn rename_over(self, target: &Path) -> Result<(), Error> {
-        let found = fs::symlink_metadata(&self.name).doing(|| format!("look at {}", self.name.display()))?;
-        if (found.dev(), found.ino()) != self.identity {
-            return Err(Error::host(format!("{} was exchanged after it was verified", self.name.display())));
-        }
-        let directory = directory_of(target)?;
-        self.name
-            .persist(target)
-            .map_err(io::Error::from)
-            .and_then(|()| sync_directory(directory))
-            .doing(|| format!("rename the new binary over {}", target.display()))
-    }
-}
-
-/// Removes what an interrupted run of ours left beside `path`; says how many files. Links are not followed.
+/// Removes what an interrupted run of ours left in `directory`, but for a download of `kept_sha256`; says how many
+/// files. Links are not followed.
 ///
 /// # Errors
 /// The directory cannot be read.
-pub fn sweep(directory: &Path) -> Result<usize, Error> {
+pub fn sweep(directory: &Path, kept_sha256: Option<&str>) -> Result<usize, Error> {
+    let kept = kept_sha256.map(incoming::file_name);
     let entries = fs::read_dir(directory).doing(|| format!("read {}", directory.display()))?;
     let mut swept = 0;
     for entry in entries.flatten() {
         let ours = entry.file_name().as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes());
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if ours && is_file && fs::remove_file(entry.path()).is_ok() {
+        let kept = kept.as_deref().is_some_and(|kept| entry.file_name() == kept);
+        if ours && !kept && is_file && fs::remove_file(entry.path()).is_ok() {
             swept += 1;
         }
     }
     Ok(swept)
+}
+
+/// Tries whether files of ours can be made in `directory`.
+///
+/// # Errors
+/// They cannot.
+pub fn try_writing(directory: &Path) -> Result<(), Error> {
+    tempfile::Builder::new()
+        .prefix(TEMPORARY_PREFIX)
+        .tempfile_in(directory)
+        .map(drop)
+        .doing(|| format!("create a file in {}", directory.display()))
 }
 
 /// What is free for us on a file system.
@@ -348,41 +283,17 @@ mod tests {
     }
 
     #[test]
-    fn an_incoming_file_is_gone_when_nobody_wants_it() {
-        let dir = directory();
-        let binary = dir.path().join("agent");
-        fs::write(&binary, "old").unwrap();
-        fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
-        let mut incoming = Incoming::beside(&binary).unwrap();
-        incoming.append(b"new").unwrap();
-        let sealed = incoming.seal().unwrap();
-        assert_eq!(fs::metadata(sealed.path()).unwrap().mode() & 0o7777, 0o755);
-        drop(sealed);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_file_exchanged_after_it_was_sealed_is_not_renamed_into_place() {
-        let dir = directory();
-        let binary = dir.path().join("agent");
-        fs::write(&binary, "old").unwrap();
-        let sealed = Incoming::beside(&binary).unwrap().seal().unwrap();
-        let evil = dir.path().join("evil");
-        fs::write(&evil, "evil").unwrap();
-        fs::rename(&evil, sealed.path()).unwrap();
-        assert!(sealed.rename_over(&binary).is_err());
-        assert_eq!(fs::read(&binary).unwrap(), b"old");
-    }
-
-    #[test]
     fn the_sweep_takes_our_leftovers_and_nothing_else() {
         let dir = directory();
         for name in [".novacula-agent.x.part", ".novacula-other", "novacula-agent", "novacula-agent.prev"] {
             fs::write(dir.path().join(name), "").unwrap();
         }
         std::os::unix::fs::symlink("novacula-agent", dir.path().join(".novacula-agent.link")).unwrap();
-        assert_eq!(sweep(dir.path()).unwrap(), 1);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4);
+        let kept = "a".repeat(64);
+        fs::write(dir.path().join(incoming::file_name(&kept)), "").unwrap();
+        assert_eq!(sweep(dir.path(), Some(&kept)).unwrap(), 1);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 5);
+        assert_eq!(sweep(dir.path(), None).unwrap(), 1);
     }
 
     #[test]

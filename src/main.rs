@@ -191,6 +191,7 @@ fn upgrade(
         keys,
         control_plane: &control_plane,
         allow_plain_http: config.control_plane.allow_plain_http,
+        bytes_per_second: config.max_bytes_per_second,
         clock: CLOCK,
         reported: false,
         arm: by_hand::arm,

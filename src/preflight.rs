@@ -17,8 +17,8 @@ pub fn run(check: &str, places: &Places) -> PreflightResult {
         "disk_space" => disk::space(directory)
             .map(|space| format!("{} bytes are free at {}", space.bytes, directory.display()))
             .map_err(|e| chain(&e)),
-        "binary_directory" => disk::Incoming::beside(&places.binary)
-            .map(|_| format!("{} can be written", directory.display()))
+        "binary_directory" => disk::try_writing(directory)
+            .map(|()| format!("{} can be written", directory.display()))
             .map_err(|e| chain(&e)),
         "units" => systemd::systemctl(&["cat", systemd::AGENT, systemd::ROLLBACK, systemd::TRIAL_TIMER])
             .map(|_| "the three units are installed".to_owned())

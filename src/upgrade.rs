@@ -46,6 +46,8 @@ pub struct Means<'a> {
     pub control_plane: &'a ControlPlane,
     /// Plain http may leave this host.
     pub allow_plain_http: bool,
+    /// The most a download may take from others on this link.
+    pub bytes_per_second: Option<u64>,
     /// The two clocks.
     pub clock: Clock,
     /// The control plane knows this upgrade; false for one run by hand.
@@ -84,12 +86,25 @@ pub fn carry_out(admitted: &Admitted, means: &Means<'_>, hand: &Hand) -> Result<
     hand.enter(Stage::Download);
     let signature = ReleaseSignature::parse(&spec.signature)?;
     let mut check = Check::begin(&signature, means.keys)?;
-    let mut incoming = Incoming::beside(&means.places.binary)?;
-    fetch::fetch(spec, means.control_plane, means.allow_plain_http, &mut incoming, &mut check, hand)?;
+    let mut incoming = Incoming::beside(&means.places.binary, &spec.sha256)?;
+    if let Err(e) = fetch::fetch(spec, means, &mut incoming, &mut check, hand) {
+        if matches!(e, Error::NotNow(_)) {
+            incoming.keep();
+        }
+        return Err(e);
+    }
     hand.checkpoint()?;
 
     hand.enter(Stage::Verify);
-    let artifact = verify::verify(incoming.seal()?, check, spec, means.build.target)?;
+    let was_kept = incoming.was_kept();
+    let artifact =
+        verify::verify(incoming.seal()?, check, spec, means.build.target).map_err(|e| match e {
+            // A power cut may have spoilt what an earlier try had kept: that is no reason to blame the release.
+            Error::Refused(refusal) if was_kept && refusal.code == RefusalCode::Sha256Mismatch => {
+                Error::NotNow("what an earlier try had fetched was spoilt; beginning again".to_owned())
+            }
+            e => e,
+        })?;
     hand.say(
         LogLevel::Success,
         "sha256, signature, signed fields and a run of --version are right".to_owned(),

@@ -44,6 +44,7 @@ impl Agent<'_> {
             keys: self.keys,
             control_plane: self.control_plane,
             allow_plain_http: self.config.control_plane.allow_plain_http,
+            bytes_per_second: self.config.max_bytes_per_second,
             clock: self.clock,
             reported: true,
             arm: arm_if_supervised,
@@ -82,6 +83,8 @@ impl Agent<'_> {
             course.retry.failed(None);
             let pause_ms = course.retry.wait_ms(self.config.sync_interval_ms, false, dice());
             course.retry_at_ms = (self.clock.ticks_ms)() + pause_ms;
+            // What was fetched is kept for the next try, and swept when there is none.
+            course.unswept = true;
             say_not_now(course, reason);
             return Ok(None);
         }

@@ -117,6 +117,12 @@ impl Hand {
         }
     }
 
+    /// The ticking clock, in ms.
+    #[must_use]
+    pub fn ticks_ms(&self) -> u64 {
+        (self.clock.ticks_ms)()
+    }
+
     /// So much of the artifact is here.
     pub fn bytes(&self, done: u64) {
         self.state().report.bytes_done = done;

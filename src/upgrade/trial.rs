@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 mod records; // where it all is kept
 
-pub use records::{LockedRecords, Records};
+pub use records::{Download, LockedRecords, Records};
 
 /// A swap that has not been judged yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

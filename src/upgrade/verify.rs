@@ -17,7 +17,9 @@ use crate::error::{Error, printable};
 /// Hash and signature of the bytes so far: both in the one pass in which they arrive.
 pub struct Check<'a> {
     sha256: Sha256,
-    signature: Verifier<'a>,
+    verifier: Verifier<'a>,
+    signature: &'a ReleaseSignature,
+    keys: &'a TrustedKeys,
 }
 
 impl<'a> Check<'a> {
@@ -26,13 +28,22 @@ impl<'a> Check<'a> {
     /// # Errors
     /// `untrusted_key`, `signature_legacy`.
     pub fn begin(signature: &'a ReleaseSignature, keys: &'a TrustedKeys) -> Result<Self, Refusal> {
-        Ok(Self { sha256: Sha256::new(), signature: signature.verifier(keys)? })
+        Ok(Self { sha256: Sha256::new(), verifier: signature.verifier(keys)?, signature, keys })
     }
 
     /// Takes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.sha256.update(bytes);
-        self.signature.update(bytes);
+        self.verifier.update(bytes);
+    }
+
+    /// Forgets all bytes.
+    ///
+    /// # Errors
+    /// As [`Check::begin`].
+    pub fn begin_again(&mut self) -> Result<(), Refusal> {
+        *self = Self::begin(self.signature, self.keys)?;
+        Ok(())
     }
 }
 
@@ -80,7 +91,7 @@ pub fn verify(
             format!("the artifact must have the sha256 {}, it has {sha256}", spec.sha256),
         ));
     }
-    let signed = check.signature.finish()?;
+    let signed = check.verifier.finish()?;
     let version = &spec.header.target_version;
     signed.must_be(Kind::Agent, version, target)?;
     if let Some(floor) = signed.floor.as_ref().filter(|floor| *floor > version) {

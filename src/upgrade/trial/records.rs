@@ -18,6 +18,7 @@ const TRIAL: &str = "trial.json";
 const ATTEMPTS: &str = "attempts.json";
 const FLOOR: &str = "floor.json";
 const STARTS: &str = "starts.json";
+const DOWNLOAD: &str = "download.json";
 const CREDENTIALS: &str = "credentials.json";
 
 /// Refused attempts that never touched the binary are forgotten beyond this many; swapped ones never are.
@@ -44,6 +45,15 @@ struct Starts {
 #[serde(rename_all = "camelCase")]
 struct Credentials {
     access_token: String,
+}
+
+/// What the server called the bytes of a download that was cut short, so that it can go on with the same ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Download {
+    /// Of the artifact, as the spec says.
+    pub sha256: String,
+    /// The server's strong ETag.
+    pub etag: String,
 }
 
 /// The records of this host. Reading needs no lock, since every record is replaced as a whole.
@@ -136,6 +146,14 @@ impl Records {
     /// As [`Self::trial`].
     pub fn floor(&self) -> Result<Option<Version>, Error> {
         Ok(self.read::<Floor>(FLOOR)?.unwrap_or_default().floor)
+    }
+
+    /// The download that was cut short, if one was.
+    ///
+    /// # Errors
+    /// As [`Self::trial`].
+    pub fn download(&self) -> Result<Option<Download>, Error> {
+        self.read(DOWNLOAD)
     }
 
     /// The key from an earlier enrolment.
@@ -267,6 +285,25 @@ impl LockedRecords<'_> {
             Some(known) if known >= *floor => Ok(()),
             _ => self.write(FLOOR, &Floor { floor: Some(floor.clone()) }),
         }
+    }
+
+    /// Remembers what the server calls the bytes of a download.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn note_download(&mut self, download: &Download) -> Result<(), Error> {
+        if self.records.download()?.as_ref() == Some(download) {
+            return Ok(());
+        }
+        self.write(DOWNLOAD, download)
+    }
+
+    /// Forgets it.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn forget_download(&mut self) -> Result<(), Error> {
+        disk::remove(&self.records.data_dir.join(DOWNLOAD))
     }
 
     /// Counts a start of the service; says how many there were before it in this boot.

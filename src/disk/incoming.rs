@@ -1,0 +1,244 @@
+//! A download on its way, and the complete file it becomes.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use tempfile::TempPath;
+
+use super::{TEMPORARY_PREFIX, directory_of, sync_directory};
+use crate::error::{Doing as _, Error};
+
+/// A file that is being downloaded, beside the binary it may replace; gone when dropped, unless it is kept.
+pub struct Incoming {
+    file: File,
+    name: TempPath,
+    beside: PathBuf,
+    length: u64,
+    was_kept: bool,
+}
+
+/// The name of the download of an artifact: the same for every try, so that one cut short is found again.
+#[must_use]
+pub(super) fn file_name(sha256: &str) -> String {
+    let short: String = sha256.chars().take(32).collect();
+    format!("{TEMPORARY_PREFIX}{short}.part")
+}
+
+impl Incoming {
+    /// The download of the artifact with this hash, in the directory of `binary`: what an earlier try has kept, or
+    /// an empty file.
+    ///
+    /// # Errors
+    /// Says where it could not be made.
+    pub fn beside(binary: &Path, sha256: &str) -> Result<Self, Error> {
+        let directory = directory_of(binary)?;
+        let path = directory.join(file_name(sha256));
+        let open = || -> io::Result<(File, u64)> {
+            if let Ok(file) =
+                OpenOptions::new().read(true).write(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(&path)
+            {
+                let found = file.metadata()?;
+                // Anything but a file that only we can have written is not a download of ours.
+                if found.is_file() && found.nlink() == 1 && found.uid() == nix::unistd::geteuid().as_raw() {
+                    return Ok((file, found.len()));
+                }
+            }
+            match fs::remove_file(&path) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+            let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+            Ok((file, 0))
+        };
+        let (file, length) =
+            open().doing(|| format!("create a temporary file in {}", directory.display()))?;
+        let name = TempPath::try_from_path(&path).doing(|| format!("name {}", path.display()))?;
+        Ok(Self { file, name, beside: binary.to_owned(), length, was_kept: length > 0 })
+    }
+
+    /// The bytes that are here.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Some of them were brought by an earlier try, and who knows what became of them since.
+    #[must_use]
+    pub fn was_kept(&self) -> bool {
+        self.was_kept
+    }
+
+    /// Reads what is here from the first byte; the next bytes go behind it.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read_back(&mut self, mut each: impl FnMut(&[u8])) -> Result<(), Error> {
+        let mut read = || -> io::Result<u64> {
+            self.file.seek(SeekFrom::Start(0))?;
+            let mut chunk = vec![0; 64 * 1024];
+            let mut length = 0;
+            loop {
+                match self.file.read(&mut chunk)? {
+                    0 => return Ok(length),
+                    read => {
+                        each(&chunk[..read]);
+                        length += read as u64;
+                    }
+                }
+            }
+        };
+        self.length = read().doing(|| format!("read {}", self.name.display()))?;
+        Ok(())
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// The disk is full or broken.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.file.write_all(bytes).doing(|| format!("write {}", self.name.display()))?;
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Forgets all bytes.
+    ///
+    /// # Errors
+    /// The file cannot be cut.
+    pub fn begin_again(&mut self) -> Result<(), Error> {
+        self.file
+            .set_len(0)
+            .and_then(|()| self.file.seek(SeekFrom::Start(0)))
+            .doing(|| format!("empty {}", self.name.display()))?;
+        self.length = 0;
+        self.was_kept = false;
+        Ok(())
+    }
+
+    /// Leaves what is here for the next try.
+    pub fn keep(mut self) {
+        self.name.disable_cleanup(true);
+    }
+
+    /// Ends writing: mode and owner of the binary it may replace, on disk for good, no longer open for writing.
+    ///
+    /// # Errors
+    /// Says what could not be done to the file.
+    pub fn seal(self) -> Result<Sealed, Error> {
+        let seal = || -> io::Result<(u64, u64)> {
+            let model = fs::metadata(&self.beside)?;
+            fchown(&self.file, Some(model.uid()), Some(model.gid()))?;
+            // A binary that its owner may not run would lose the host; every other bit is as it was.
+            self.file.set_permissions(fs::Permissions::from_mode(model.mode() & 0o7777 | 0o500))?;
+            self.file.sync_all()?;
+            let found = self.file.metadata()?;
+            Ok((found.dev(), found.ino()))
+        };
+        let identity = seal().doing(|| format!("finish {}", self.name.display()))?;
+        Ok(Sealed { name: self.name, identity })
+    }
+}
+
+/// A complete file that nobody holds open for writing; gone when dropped.
+pub struct Sealed {
+    name: TempPath,
+    identity: (u64, u64),
+}
+
+impl Sealed {
+    /// Where it is, until it replaces something.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.name
+    }
+
+    /// Renames the file over `target`, unless it was exchanged since it was sealed.
+    ///
+    /// # Errors
+    /// Says what was found; `target` is then as it was.
+    pub fn rename_over(self, target: &Path) -> Result<(), Error> {
+        let found = fs::symlink_metadata(&self.name).doing(|| format!("look at {}", self.name.display()))?;
+        if (found.dev(), found.ino()) != self.identity {
+            return Err(Error::host(format!("{} was exchanged after it was verified", self.name.display())));
+        }
+        let directory = directory_of(target)?;
+        self.name
+            .persist(target)
+            .map_err(io::Error::from)
+            .and_then(|()| sync_directory(directory))
+            .doing(|| format!("rename the new binary over {}", target.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHA256: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+    fn bench() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let binary = dir.path().join("agent");
+        fs::write(&binary, "old").unwrap();
+        fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+        (dir, binary)
+    }
+
+    #[test]
+    fn a_download_is_gone_when_nobody_wants_it() {
+        let (dir, binary) = bench();
+        let mut incoming = Incoming::beside(&binary, SHA256).unwrap();
+        incoming.append(b"new").unwrap();
+        let sealed = incoming.seal().unwrap();
+        assert_eq!(fs::metadata(sealed.path()).unwrap().mode() & 0o7777, 0o755);
+        drop(sealed);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_kept_download_is_read_back_and_goes_on() {
+        let (dir, binary) = bench();
+        let mut first = Incoming::beside(&binary, SHA256).unwrap();
+        first.append(b"half").unwrap();
+        first.keep();
+        let mut second = Incoming::beside(&binary, SHA256).unwrap();
+        assert!(second.was_kept());
+        let mut seen = Vec::new();
+        second.read_back(|bytes| seen.extend_from_slice(bytes)).unwrap();
+        second.append(b"way").unwrap();
+        assert_eq!((seen.as_slice(), second.length()), (&b"half"[..], 7));
+        let sealed = second.seal().unwrap();
+        assert_eq!(fs::read(sealed.path()).unwrap(), b"halfway");
+        sealed.rename_over(&binary).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_at_the_place_of_the_download_is_not_followed() {
+        let (dir, binary) = bench();
+        let victim = dir.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        let place = dir.path().join(file_name(SHA256));
+        std::os::unix::fs::symlink(&victim, &place).unwrap();
+        Incoming::beside(&binary, SHA256).unwrap().append(b"new").unwrap();
+        fs::hard_link(&victim, &place).unwrap();
+        Incoming::beside(&binary, SHA256).unwrap().append(b"new").unwrap();
+        assert_eq!(fs::read(&victim).unwrap(), b"precious");
+        fs::create_dir(&place).unwrap();
+        assert!(Incoming::beside(&binary, SHA256).is_err());
+    }
+
+    #[test]
+    fn a_file_exchanged_after_it_was_sealed_is_not_renamed_into_place() {
+        let (dir, binary) = bench();
+        let sealed = Incoming::beside(&binary, SHA256).unwrap().seal().unwrap();
+        let evil = dir.path().join("evil");
+        fs::write(&evil, "evil").unwrap();
+        fs::rename(&evil, sealed.path()).unwrap();
+        assert!(sealed.rename_over(&binary).is_err());
+        assert_eq!(fs::read(&binary).unwrap(), b"old");
+    }
+}
