@@ -154,7 +154,11 @@ impl Config {
         Ok(config)
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    /// Judges the text of a config.
+    ///
+    /// # Errors
+    /// What was expected, what was found.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let table: toml::Table = text.parse().map_err(|e: toml::de::Error| one_line(&e))?;
         let warnings = unknown_keys(&table);
         let fragment: Fragment = table.try_into().map_err(|e: toml::de::Error| one_line(&e))?;

@@ -56,6 +56,22 @@ pub struct Download {
     pub etag: String,
 }
 
+impl Trial {
+    /// Reads the bytes of a trial record; `None` for anything that was not written whole.
+    #[must_use]
+    pub fn from_record(bytes: &[u8]) -> Option<Self> {
+        decode(bytes)
+    }
+
+    /// The bytes of its record.
+    ///
+    /// # Errors
+    /// It cannot be encoded.
+    pub fn to_record(&self) -> io::Result<Vec<u8>> {
+        encode(self)
+    }
+}
+
 /// The records of this host. Reading needs no lock, since every record is replaced as a whole.
 #[derive(Clone, Debug)]
 pub struct Records {
