@@ -10,7 +10,7 @@ use novacula_protocol::enroll::ENROLMENT_TOKEN_PREFIX;
 use novacula_protocol::sync::{Channel, DEFAULT_SYNC_INTERVAL_MS, clamp_interval_ms};
 use serde::Deserialize;
 
-use crate::error::{Doing as _, Error};
+use crate::error::{Doing as _, Error, printable};
 
 /// Where the config is, unless a flag or `NOVACULA_CONFIG` says otherwise.
 pub const DEFAULT_CONFIG: &str = "/etc/novacula/agent.toml";
@@ -157,10 +157,14 @@ impl Config {
     /// Judges the text of a config.
     ///
     /// # Errors
-    /// What was expected, what was found.
+    /// One line that is safe to show: what was expected, what was found.
     pub fn parse(text: &str) -> Result<Self, String> {
+        Self::judge(text).map_err(|found| printable(&found))
+    }
+
+    fn judge(text: &str) -> Result<Self, String> {
         let table: toml::Table = text.parse().map_err(|e: toml::de::Error| one_line(&e))?;
-        let warnings = unknown_keys(&table);
+        let warnings = unknown_keys(&table).iter().map(|odd| printable(odd)).collect();
         let fragment: Fragment = table.try_into().map_err(|e: toml::de::Error| one_line(&e))?;
         let control_plane =
             fragment.control_plane.ok_or("the section [control_plane] with a `url` is missing")?;
@@ -323,6 +327,23 @@ mod tests {
             let sentence = found(&text);
             assert!(sentence.contains(expected) && !sentence.contains('\n'), "{text} gave {sentence}");
         }
+    }
+
+    #[test]
+    fn what_a_config_says_cannot_write_to_the_terminal() {
+        let cp = "[control_plane]\nurl = \"https://x\"\n";
+        for text in [
+            format!("[agent]\ndata_dir = \"\\u001b[2J\"\n{cp}"),
+            format!("[agent]\nchannel = \"\\u001b[2J\"\n{cp}"),
+            format!("{cp}access_token_file = \"/nonexistent/\\u001b[2J\""),
+            "[control_plane]\nurl = \"http://evil.org/\\u007f\\u202e\"".to_owned(),
+            "name = \u{1b}[2J".to_owned(),
+        ] {
+            let sentence = found(&text);
+            assert_eq!(printable(&sentence), sentence, "{text:?}");
+        }
+        let odd = Config::parse(&format!("\"\\u001b[2J\" = 1\n{cp}\"\\n\" = 2")).unwrap();
+        assert!(odd.warnings.iter().all(|odd| printable(odd) == *odd), "{:?}", odd.warnings);
     }
 
     #[test]
