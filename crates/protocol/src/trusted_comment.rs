@@ -22,8 +22,8 @@ impl TrustedComment {
     /// Reads whitespace-separated `key:value` fields.
     ///
     /// # Errors
-    /// `signature_incomplete` when one of `kind`, `version`, `target` is missing, any known one stands twice, or a
-    /// version cannot be read.
+    /// `signature_incomplete` when one of `kind`, `version`, `target` is missing, any known one stands twice, or
+    /// one of their values cannot be read.
     pub fn parse(comment: &str) -> Result<Self, Refusal> {
         let field = |key: &str| -> Result<Option<&str>, Refusal> {
             let mut values = comment
@@ -42,15 +42,25 @@ impl TrustedComment {
             field(key)?
                 .ok_or_else(|| incomplete(format!("the trusted comment must name `{key}:`, it does not")))
         };
+        // Both are told to people, and two targets that look the same must be the same.
+        let word = |key: &str| -> Result<String, Refusal> {
+            let text = needed(key)?;
+            match text.bytes().all(|byte| byte.is_ascii_graphic()) {
+                true => Ok(text.to_owned()),
+                false => Err(incomplete(format!(
+                    "`{key}:` of the trusted comment must be a word of printable ASCII, it is not"
+                ))),
+            }
+        };
         let version = |key: &str, text: &str| -> Result<Version, Refusal> {
             plain_version(text).ok_or_else(|| {
                 incomplete(format!("`{key}:` of the trusted comment must be a version like 1.2.3"))
             })
         };
         Ok(Self {
-            kind: needed("kind")?.to_owned(),
+            kind: word("kind")?,
             version: version("version", needed("version")?)?,
-            target: needed("target")?.to_owned(),
+            target: word("target")?,
             floor: field("floor")?.map(|text| version("floor", text)).transpose()?,
         })
     }
@@ -126,6 +136,9 @@ mod tests {
             "kind:agent version:1.2 target:t",
             "kind:agent version:1.2.3 target:t floor:x",
             "kind:agent version:1.2.3 target:t floor:1.0.0 floor:0.1.0",
+            "kind:agent version:1.2.3 target:\u{1b}[2Jt",
+            "kind:\u{202e}tnega version:1.2.3 target:t",
+            "kind:agent version:1.2.3 target:х86_64",
         ] {
             assert_eq!(code_of(comment), Some(RefusalCode::SignatureIncomplete), "{comment}");
         }
