@@ -47,7 +47,8 @@ def main():
     now = datetime.now(timezone.utc)
     raw = {"date": now.isoformat(timespec="seconds"), "machine": machine(), "figures": {}}
     print(f"machine: {raw['machine']['cpu']}, {raw['machine']['cores']} cores, Linux {raw['machine']['kernel']}")
-    print(f"date:    {raw['date']}, load average {raw['machine']['load_average_before']:.1f} (others slow the figures down)")
+    load = raw["machine"]["load_average_before"]
+    print(f"date:    {raw['date']}, load average {load:.1f} (others slow the figures down)")
     print(f"agent:   {shell(asked.agent + ' --version')}, a process of its own; PID is its number, BENCH its folder")
     print("budgets: 1 MB = 1,000,000 bytes\n")
 
