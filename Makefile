@@ -11,7 +11,7 @@ export NOVACULA_KEYS_DIR := $(LAB)/keys/trusted
 # Tests on hosts mostly wait: four at once load two processors well.
 export RUST_TEST_THREADS ?= $(shell n=$$(nproc); echo $$((n > 4 ? n : 4)))
 
-.PHONY: demo test bench prepare
+.PHONY: demo test bench package prepare
 
 demo: prepare $(KEY)
 	cargo run --quiet --locked --package novacula-lab --bin demo
@@ -26,6 +26,10 @@ test: prepare $(KEY)
 
 bench: prepare $(KEY)
 	benches/run.sh
+
+# What ships trusts the keys in keys/, never those of the laboratory. BINARY=PATH packages what was built and signed before.
+package:
+	env -u CARGO_TARGET_DIR -u NOVACULA_KEYS_DIR packaging/package.sh $(if $(BINARY),--binary $(BINARY))
 
 prepare:
 	tests/prepare.sh

@@ -27,6 +27,7 @@ need python3 python3
 need openssl openssl
 need curl curl
 need git git
+need rpmbuild rpm
 if [ -n "$packages" ]; then
     if ! has apt-get; then
         say "these packages of Debian, or what they are called here, are missing:$packages"
