@@ -201,13 +201,26 @@ pub struct SyncResponse {
 }
 
 /// A spec as received: one that cannot be read must not spoil the answer around it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Offer {
     /// A spec.
     Understood(Box<PendingUpgrade>),
     /// Something else, perhaps from a newer control plane.
     NotUnderstood(serde_json::Value),
+}
+
+// Not derived: what serde reads a second time it reads more kindly, a number for the kind and all.
+impl<'de> Deserialize<'de> for Offer {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
+        match serde_json::from_str(text.get()) {
+            Ok(spec) => Ok(Self::Understood(Box::new(spec))),
+            Err(_) => {
+                serde_json::from_str(text.get()).map(Self::NotUnderstood).map_err(serde::de::Error::custom)
+            }
+        }
+    }
 }
 
 fn in_window() -> Support {
@@ -255,5 +268,19 @@ mod tests {
         .unwrap();
         assert!(matches!(answer.pending_upgrade, Some(Offer::NotUnderstood(_))));
         assert_eq!(answer.sync_interval_ms, DEFAULT_SYNC_INTERVAL_MS);
+    }
+
+    #[test]
+    fn a_spec_is_understood_by_its_words_and_no_other_way() {
+        let good = include_str!("../tests/golden/spec-operator.json");
+        for (bad, same_as_good) in [
+            (good.to_owned(), true),
+            (good.replace("\"operator\"", "1"), false),
+            (good.replace("\"attempt\": 1", "\"attempt\": 1, \"attempt\": 1"), false),
+        ] {
+            let understood = matches!(serde_json::from_str(&bad).unwrap(), Offer::Understood(_));
+            assert_eq!(understood, same_as_good, "{bad}");
+            assert_eq!(serde_json::from_str::<PendingUpgrade>(&bad).is_ok(), same_as_good, "{bad}");
+        }
     }
 }
