@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use novacula_protocol::signature::TrustedKeys;
 use novacula_protocol::spec::{Intent, Kind, PendingUpgrade, SpecHeader};
 use novacula_protocol::sync::{
-    LogLine, Offer, PreflightResult, SyncRequest, SyncResponse, UpgradeReport, clamp_interval_ms,
+    Held, LogLine, Offer, PreflightResult, SyncRequest, SyncResponse, UpgradeReport, clamp_interval_ms,
 };
 use novacula_protocol::{Stage, Status};
 
@@ -22,8 +22,9 @@ use crate::error::{Error, chain, printable};
 use crate::host::{Build, Clock, Places, dice};
 use crate::upgrade::admit::{Admission, Standing, admit};
 use crate::upgrade::trial::{EndedAttempt, Records, Trial};
-use crate::{disk, preflight, systemd};
+use crate::{preflight, systemd};
 
+mod clearing; // what is cleared away when nobody needs it any more
 mod in_hand; // what is done about the upgrade in hand, and how its end is remembered
 mod on_trial; // what the binary on trial does about itself
 
@@ -37,6 +38,13 @@ const SYNC_LIMIT: Duration = Duration::from_secs(15);
 const LAST_SYNC_LIMIT: Duration = Duration::from_secs(2);
 /// How long systemd is given to end this process once it was asked to restart it.
 const RESTART_LIMIT: Duration = Duration::from_secs(10);
+
+/// A longer upgradeId is not worth remembering, in bytes.
+const LONGEST_ID: usize = 128;
+/// More checks than this are not asked for in one answer.
+const CHECKS: usize = 16;
+/// News is told at once, but not more often than this.
+const BETWEEN_NEWS: Duration = Duration::from_millis(250);
 
 /// Whatever now stands at the path of the binary has to be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,16 +127,19 @@ impl Agent<'_> {
             bell,
             listen,
         };
-        if let Some(due) = self.settle(&mut course)? {
-            return Ok(due);
-        }
         systemd::notify("READY=1");
+        // Whatever is wrong with the records, an agent that syncs can still be told what to do about it.
+        match self.settle(&mut course) {
+            Ok(Some(due)) => return Ok(due),
+            Ok(None) => {}
+            Err(e) => log::error!("the trial on record is not settled: {}", chain(&e)),
+        }
         log::info!("{} is running, syncing with {}", self.build.version, self.config.control_plane.url);
         self.disarm(&course);
         course.telling = self.records.ended()?.into_iter().rev().find(|ended| ended.untold);
         loop {
             self.sync(&mut course, scope, SYNC_LIMIT);
-            let due = match self.look_at_trial(&mut course)? {
+            let due = match self.look_at_trial(&mut course) {
                 None => self.look_at_hand(&mut course, scope)?,
                 due => due,
             };
@@ -137,43 +148,6 @@ impl Agent<'_> {
             }
             self.wait(&mut course);
         }
-    }
-
-    /// The dead-man's switch of a trial that has ended is of no more use.
-    fn disarm(&self, course: &Course<'_>) {
-        if course.trial.is_none()
-            && systemd::supervises_us()
-            && let Err(e) = systemd::disarm_trial_timer()
-        {
-            log::debug!("{}", chain(&e));
-        }
-    }
-
-    /// Removes what an interrupted run left behind, but for the download that the offer goes on with.
-    fn sweep(&self, course: &mut Course<'_>, offer: Option<&Offer>) {
-        if !course.unswept || course.in_hand.is_some() {
-            return;
-        }
-        let offered = match offer {
-            Some(Offer::Understood(spec)) => match &**spec {
-                PendingUpgrade::Agent(spec) => Some(spec.sha256.as_str()),
-                PendingUpgrade::Operator(_) => None,
-            },
-            _ => None,
-        };
-        // A download that a sysadmin has in hand is theirs.
-        let Ok(Some(_in_hand)) = self.records.take_in_hand() else { return };
-        for directory in [self.places.binary.parent(), Some(self.records.data_dir())].into_iter().flatten() {
-            match disk::sweep(directory, offered) {
-                Ok(0) => {}
-                Ok(swept) => {
-                    log::info!("removed {swept} leftovers of an interrupted run in {}", directory.display());
-                }
-                Err(e) => log::warn!("{}", chain(&e)),
-            }
-        }
-        self.note(offered.is_none(), |records| records.forget_download());
-        course.unswept = offered.is_some();
     }
 
     fn sync<'scope>(
@@ -194,13 +168,14 @@ impl Agent<'_> {
                 }
                 course.backoff.succeeded();
                 course.preflight.clear();
-                let lines = request.upgrade.map_or(0, |report| report.log.len());
+                let lines = request.upgrade.as_ref().map_or(0, |report| report.log.len());
+                let told = request.upgrade.map(|report| (report.upgrade_id, report.attempt, report.stage));
                 match &course.in_hand {
                     Some(in_hand) => in_hand.hand.acknowledged(lines),
                     None => drop(course.lines.drain(..lines.min(course.lines.len()))),
                 }
                 self.note_accepted_sync(course);
-                self.heard(course, scope, answer);
+                self.heard(course, scope, answer, told);
             }
             Err(NoAnswer { reason, retry_after_ms }) => {
                 if course.backoff.failures() == 0 {
@@ -222,10 +197,26 @@ impl Agent<'_> {
             boot_id: self.boot_id.clone(),
             started_at: Some(self.started.0),
             restarts: self.restarts,
-            held: None,
+            held: self.held(),
             upgrade: self.report(course),
             preflight: course.preflight.clone(),
         }
+    }
+
+    fn subject(&self) -> preflight::Subject<'_> {
+        preflight::Subject {
+            places: self.places,
+            records: self.records,
+            keys: self.keys,
+            control_plane: Ok(self.control_plane),
+        }
+    }
+
+    fn held(&self) -> Option<Held> {
+        self.records.hold((self.clock.wall)()).unwrap_or_else(|e| {
+            log::error!("{}", chain(&e));
+            None
+        })
     }
 
     fn report(&self, course: &Course<'_>) -> Option<UpgradeReport> {
@@ -246,17 +237,19 @@ impl Agent<'_> {
         course: &mut Course<'scope>,
         scope: &'scope Scope<'scope, '_>,
         answer: SyncResponse,
+        told: Option<(String, u32, Stage)>,
     ) {
         course.interval_ms = clamp_interval_ms(answer.sync_interval_ms).max(self.config.sync_interval_ms);
-        course.preflight = answer.preflight.iter().map(|check| preflight::run(check, self.places)).collect();
-        if !course.preflight.is_empty() {
-            self.ring(course);
-        }
+        let checks = answer.preflight.iter().take(CHECKS);
+        course.preflight = checks.map(|check| preflight::run(check, &self.subject())).collect();
         let offered = answer.pending_upgrade.as_ref().and_then(identity);
-        let still_offered = |told: &EndedAttempt| {
-            offered.as_ref().is_some_and(|(id, n)| *id == told.upgrade_id && *n == told.attempt)
+        // An end counts as told once it was told and the control plane offers it no more.
+        let is_told = |ended: &mut EndedAttempt| {
+            let is_this = |id: &str, attempt: u32| id == ended.upgrade_id && attempt == ended.attempt;
+            told.as_ref().is_some_and(|(id, attempt, stage)| is_this(id, *attempt) && *stage == ended.stage)
+                && !offered.as_ref().is_some_and(|(id, attempt)| is_this(id, *attempt))
         };
-        if let Some(told) = course.telling.take_if(|told| !still_offered(told)) {
+        if let Some(told) = course.telling.take_if(is_told) {
             self.note(told.untold, |records| records.told(&told.upgrade_id, told.attempt));
         }
         self.sweep(course, answer.pending_upgrade.as_ref());
@@ -281,14 +274,23 @@ impl Agent<'_> {
         now: Timestamp,
     ) -> Result<(), Error> {
         let header = spec.header().clone();
-        course.intent = Some(header.intent);
+        let is_of_trial =
+            |trial: &Trial| trial.upgrade_id == header.upgrade_id && trial.attempt == header.attempt;
+        // Another upgrade has no say in this one's trial.
+        course.intent = course.trial.as_ref().filter(|trial| is_of_trial(trial)).map(|_| header.intent);
+        if header.upgrade_id.is_empty() || header.upgrade_id.len() > LONGEST_ID {
+            say_not_now(course, "the pending upgrade must have an upgradeId of 1 to 128 bytes, it has not");
+            return Ok(());
+        }
         let ended = self.records.ended()?;
+        let held = self.records.hold(now)?;
         let standing = Standing {
             version: &self.build.version,
             floor: self.records.floor()?.into_iter().chain(self.build.floor.clone()).max(),
             ended: &ended,
             on_trial: course.trial.is_some(),
             in_hand: course.in_hand.as_ref().map(|it| (it.header.upgrade_id.as_str(), it.header.attempt)),
+            held: held.as_ref().map(|held| held.reason.as_str()),
             allow_plain_http: self.config.control_plane.allow_plain_http,
             now,
         };
@@ -327,7 +329,10 @@ impl Agent<'_> {
         loop {
             let left = Duration::from_millis(until_ms.saturating_sub((self.clock.ticks_ms)()));
             match course.listen.recv_timeout(left.min(slice)) {
-                Ok(()) if course.backoff.failures() == 0 => return,
+                Ok(()) if course.backoff.failures() == 0 => {
+                    thread::sleep(BETWEEN_NEWS);
+                    return;
+                }
                 // While no sync is accepted, news waits with everything else; an end does not.
                 Ok(()) if course.in_hand.as_ref().is_some_and(|in_hand| in_hand.hand.has_ended()) => return,
                 Ok(()) => {}
@@ -366,7 +371,7 @@ fn identity(offer: &Offer) -> Option<(String, u32)> {
 }
 
 fn identity_of(value: &serde_json::Value) -> Option<(String, u32)> {
-    let id = value.get("upgradeId")?.as_str().filter(|id| !id.is_empty() && id.len() <= 128)?;
+    let id = value.get("upgradeId")?.as_str().filter(|id| !id.is_empty() && id.len() <= LONGEST_ID)?;
     Some((id.to_owned(), u32::try_from(value.get("attempt")?.as_u64()?).ok()?))
 }
 

@@ -10,7 +10,8 @@ use novacula_protocol::signature::{MAX_SIGNATURE_BYTES, ReleaseSignature, Truste
 use novacula_protocol::spec::{
     AgentUpgradeSpec, Confirm, DEFAULT_HEALTH_WINDOW_MS, Direction, Intent, PendingUpgrade, SpecHeader,
 };
-use novacula_protocol::trusted_comment::TrustedComment;
+use novacula_protocol::sync::Held;
+use novacula_protocol::trusted_comment::{TrustedComment, plain_version};
 use novacula_protocol::{Refusal, RefusalCode};
 use semver::Version;
 
@@ -23,8 +24,8 @@ use crate::upgrade::admit::{Admission, Standing, admit};
 use crate::upgrade::fetch;
 use crate::upgrade::hand::Hand;
 use crate::upgrade::swap;
-use crate::upgrade::trial::Records;
-use crate::upgrade::verify::version_printed_by;
+use crate::upgrade::trial::{LockedRecords, Records, Trial, Verdict, report_error};
+use crate::upgrade::verify::{must_run_here, version_printed_by};
 use crate::upgrade::{self, Means};
 use crate::watch;
 
@@ -54,15 +55,27 @@ const ORDER_LIFE: SignedDuration = SignedDuration::from_hours(24);
 ///
 /// # Errors
 /// As the path of every upgrade.
-pub fn upgrade(order: Order, means: &Means<'_>) -> Result<String, Error> {
+pub fn upgrade(order: Order, means: &Means<'_>) -> Result<Outcome, Error> {
     let now = (means.clock.wall)();
+    let (binary, version) = (&means.places.binary, &means.build.version);
+    if must_run_here(binary, version).is_err() {
+        return Err(Error::host(format!(
+            "only the agent that is in place can upgrade itself, and this is {version}; run {} upgrade",
+            binary.display()
+        )));
+    }
+    if order.target_version == *version {
+        return Ok(Outcome::NothingToDo(format!("{version} is what runs here; nothing was changed")));
+    }
     let spec = spec(order, means, now)?;
+    let held = means.records.hold(now)?;
     let standing = Standing {
         version: &means.build.version,
         floor: means.records.floor()?.into_iter().chain(means.build.floor.clone()).max(),
         ended: &[],
         on_trial: means.records.trial()?.is_some(),
         in_hand: None,
+        held: held.as_ref().map(|held| held.reason.as_str()),
         allow_plain_http: means.allow_plain_http,
         now,
     };
@@ -79,11 +92,7 @@ pub fn upgrade(order: Order, means: &Means<'_>) -> Result<String, Error> {
     let hand = Hand::take(&header, size, life_ms, bell, means.clock);
     upgrade::carry_out(&admitted, means, &hand)?;
     let target = header.target_version;
-    if !systemd::is_running() {
-        return Ok(format!("{target} is in place; no systemd answers here, so start it yourself"));
-    }
-    systemd::restart_agent()?;
-    Ok(format!("{target} is in place and on trial; `novacula-agent status` shows how it does"))
+    restarted(format!("{target} is in place, on trial (`novacula-agent status` shows how it does)"))
 }
 
 fn spec(order: Order, means: &Means<'_>, now: Timestamp) -> Result<AgentUpgradeSpec, Error> {
@@ -110,19 +119,19 @@ fn spec(order: Order, means: &Means<'_>, now: Timestamp) -> Result<AgentUpgradeS
 ///
 /// # Errors
 /// `units_missing`.
-pub fn arm() -> Result<(), Error> {
+pub fn arm(previous: &Path, data_dir: &Path) -> Result<(), Error> {
     match systemd::is_running() {
-        true => agent::arm(),
+        true => agent::arm(previous, data_dir),
         false => Ok(()),
     }
 }
 
-/// What `rollback` came to.
+/// What an order by hand came to, in one sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RolledBack {
-    /// One sentence about what was done.
+pub enum Outcome {
+    /// What was done.
     Done(String),
-    /// The previous binary is the one in place.
+    /// Why there was nothing to do.
     NothingToDo(String),
 }
 
@@ -130,23 +139,12 @@ pub enum RolledBack {
 ///
 /// # Errors
 /// There is no previous binary, or it does not run.
-pub fn rollback(places: &Places, records: &Records, clock: Clock) -> Result<RolledBack, Error> {
+pub fn rollback(places: &Places, records: &Records, clock: Clock) -> Result<Outcome, Error> {
     let now = (clock.wall)();
-    let supervised = systemd::is_running();
-    if let Some(trial) = records.trial()? {
-        let refusal = Refusal::new(
-            RefusalCode::RolledBackByHand,
-            format!("a sysadmin rolled back to {} on the host", trial.from_version),
-        );
-        if supervised {
-            return watch::roll_back(watch::lock(records)?, places, Some(refusal), now).map(RolledBack::Done);
-        }
-        let mut locked = records.lock()?;
-        let error = upgrade::trial::report_error(refusal, now);
-        if let Some(trial) = locked.decide(upgrade::trial::Verdict::RollBack(error))? {
-            swap::finish(&mut locked, places, &trial, now)?;
-        }
-        return Ok(RolledBack::Done(format!("{} is back in place; start it", trial.from_version)));
+    let trial = records.trial()?;
+    // What was committed and only not cleared away yet is rolled back like anything that was committed.
+    if let Some(trial) = trial.filter(|trial| trial.verdict != Some(Verdict::Commit)) {
+        return roll_trial_back(trial, records, now);
     }
     let previous = places.previous();
     let version = version_printed_by(&previous).map_err(|found| {
@@ -159,19 +157,83 @@ pub fn rollback(places: &Places, records: &Records, clock: Clock) -> Result<Roll
     })?;
     let in_place = disk::sha256_of(&places.binary).ok();
     if in_place.is_some() && in_place == disk::sha256_of(&previous).ok() {
-        return Ok(RolledBack::NothingToDo(format!(
+        return Ok(Outcome::NothingToDo(format!(
             "{version} is both the current and the previous binary; nothing was changed"
         )));
     }
+    let mut locked = records.lock()?;
+    swap::put_back(&places.binary, None)?;
+    note_committed(&mut locked, &places.binary, &version)?;
+    drop(locked);
+    restarted(format!("{version} is back in place"))
+}
+
+fn roll_trial_back(trial: Trial, records: &Records, now: Timestamp) -> Result<Outcome, Error> {
+    let old = trial.from_version.clone();
+    let sentence = format!("a sysadmin rolled back to {old} on the host");
+    let refusal = Refusal::new(RefusalCode::RolledBackByHand, sentence);
+    if systemd::is_running() {
+        let (locked, _) = watch::lock(records)?;
+        return watch::roll_back(locked, trial, Some(refusal), now).map(Outcome::Done);
+    }
+    let mut locked = records.lock()?;
+    if let Some(trial) = locked.decide(Verdict::RollBack(report_error(refusal, now)))? {
+        swap::finish(&mut locked, &trial, now)?;
+    }
+    Ok(Outcome::Done(format!("{old} is back in place; start it")))
+}
+
+/// Puts the version back that belongs here, if something else stands in its place.
+///
+/// # Errors
+/// It is nowhere on this host.
+pub fn repair(places: &Places, records: &Records) -> Result<Outcome, Error> {
+    if records.trial()?.is_some() {
+        return Err(Error::NotNow("a trial is open and ends by itself; `rollback` ends it now".to_owned()));
+    }
+    let Some(committed) = records.committed()? else {
+        return Err(Error::host("nothing was ever committed here; `rollback` puts the previous binary back"));
+    };
+    if disk::sha256_of(&places.binary).is_ok_and(|found| found == committed.sha256) {
+        return Ok(Outcome::NothingToDo(format!("{} is in place, as it should be", committed.version)));
+    }
     let _locked = records.lock()?;
-    swap::put_back(&previous, &places.binary, None)?;
-    if !supervised {
-        return Ok(RolledBack::Done(format!(
-            "{version} is back in place; no systemd answers here, so start it yourself"
-        )));
+    swap::put_back(&places.binary, Some(&committed.sha256))?;
+    restarted(format!("{} is back in place", committed.version))
+}
+
+fn restarted(done: String) -> Result<Outcome, Error> {
+    if !systemd::is_running() {
+        return Ok(Outcome::Done(format!("{done}; no systemd answers here, so start it yourself")));
     }
     systemd::restart_agent()?;
-    Ok(RolledBack::Done(format!("{version} is back in place and being started")))
+    Ok(Outcome::Done(format!("{done} and being started")))
+}
+
+fn note_committed(records: &mut LockedRecords<'_>, binary: &Path, printed: &str) -> Result<(), Error> {
+    let Some(version) = printed.split_whitespace().last().and_then(plain_version) else { return Ok(()) };
+    records.note_committed(&version, &disk::sha256_of(binary)?)
+}
+
+/// Holds this host: no upgrade begins until the hold ends.
+///
+/// # Errors
+/// The hold cannot be written.
+pub fn hold(records: &Records, held: &Held) -> Result<Outcome, Error> {
+    records.lock()?.set_hold(held)?;
+    let until = held.until.map_or("until `unhold`".to_owned(), |until| format!("until {until}"));
+    Ok(Outcome::Done(format!("held {until}: {}", held.reason)))
+}
+
+/// Ends a hold.
+///
+/// # Errors
+/// The hold cannot be removed.
+pub fn unhold(records: &Records) -> Result<Outcome, Error> {
+    Ok(match records.lock()?.end_hold()? {
+        true => Outcome::Done("no longer held".to_owned()),
+        false => Outcome::NothingToDo("this host was not held".to_owned()),
+    })
 }
 
 /// Checks a file against its signature and the keys of this build; gives what was signed.

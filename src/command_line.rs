@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use lexopt::prelude::{Long, Short, Value, ValueExt as _};
 use novacula_agent::by_hand::Order;
+use novacula_protocol::sync::Held;
 use novacula_protocol::trusted_comment::plain_version;
 
 /// Shown by `--help`.
@@ -16,6 +18,11 @@ Usage: novacula-agent COMMAND [OPTIONS]
 When a host is in trouble:
   status               what runs here, what stands beside it, what was tried last
   rollback             put the previous binary back, now; needs no network and no control plane
+  repair               put the committed version back, if something else stands in its place
+  explain              the first rule that keeps this host from its next upgrade
+  preflight            everything that must be true before an upgrade
+  hold --reason TEXT [--until TIME]  begin no upgrade until TIME (like 2027-01-31T08:00:00Z) or `unhold`
+  unhold               end the hold
 
 Running it:
   run                  sync with the control plane for ever (this is what systemd starts)
@@ -30,7 +37,7 @@ By hand, along the same path as from the control plane:
 Options:
   -c, --config FILE    the config (default: NOVACULA_CONFIG, or /etc/novacula/agent.toml)
   -b, --binary FILE    with install: the binary to run (default: this one)
-      --json           with status, rollback, upgrade, verify: answer in JSON
+      --json           answer in JSON (not with run, install, uninstall)
   -h, --help           this text
   -V, --version        the version
 
@@ -70,6 +77,16 @@ pub enum Command {
     Upgrade(Box<Order>),
     /// `rollback`
     Rollback,
+    /// `repair`
+    Repair,
+    /// `explain`
+    Explain,
+    /// `preflight`
+    Preflight,
+    /// `hold`
+    Hold(Held),
+    /// `unhold`
+    Unhold,
     /// `verify`
     Verify {
         /// The artifact.
@@ -78,7 +95,10 @@ pub enum Command {
         signature: PathBuf,
     },
     /// `judge`: for systemd only.
-    Judge,
+    Judge {
+        /// `--data-dir`: what the units were installed for, whatever has become of the config.
+        data_dir: PathBuf,
+    },
 }
 
 #[derive(Default)]
@@ -94,7 +114,14 @@ struct Found {
     size: Option<u64>,
     health_window_ms: Option<u64>,
     downgrade: bool,
+    reason: Option<String>,
+    until: Option<Timestamp>,
+    data_dir: Option<PathBuf>,
 }
+
+/// The commands that answer in JSON when asked to.
+const ANSWERING: [&str; 9] =
+    ["status", "rollback", "repair", "explain", "preflight", "hold", "unhold", "upgrade", "verify"];
 
 /// Reads the arguments after the program's name.
 ///
@@ -116,7 +143,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Str
             Short('b') | Long("binary") if on(&["install"]) => {
                 found.binary = Some(value(&mut parser)?.into())
             }
-            Long("json") if on(&["status", "rollback", "upgrade", "verify"]) => found.json = true,
+            Long("json") if on(&ANSWERING) => found.json = true,
             Long("target-version") if on(&["upgrade"]) => found.target_version = Some(text(&mut parser)?),
             Long("download-url") if on(&["upgrade"]) => found.download_url = Some(text(&mut parser)?),
             Long("sha256") if on(&["upgrade"]) => found.sha256 = Some(text(&mut parser)?),
@@ -125,6 +152,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Str
             Long("health-window-ms") if on(&["upgrade"]) => {
                 found.health_window_ms = Some(number(&mut parser)?)
             }
+            Long("reason") if on(&["hold"]) => found.reason = Some(text(&mut parser)?),
+            Long("until") if on(&["hold"]) => found.until = Some(time(&mut parser)?),
+            Long("data-dir") if on(&["judge"]) => found.data_dir = Some(value(&mut parser)?.into()),
             Long("downgrade") if on(&["upgrade"]) => found.downgrade = true,
             Value(word) if command.is_none() => command = Some(word.to_string_lossy().into_owned()),
             Value(file) if on(&["verify"]) && found.file.is_none() => found.file = Some(file.into()),
@@ -141,7 +171,14 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Str
         Some("upgrade") => Command::Upgrade(Box::new(order(&mut found)?)),
         Some("rollback") => Command::Rollback,
         Some("verify") => verify(&mut found)?,
-        Some("judge") => Command::Judge,
+        Some("repair") => Command::Repair,
+        Some("explain") => Command::Explain,
+        Some("preflight") => Command::Preflight,
+        Some("hold") => Command::Hold(hold(&mut found)?),
+        Some("unhold") => Command::Unhold,
+        Some("judge") => Command::Judge {
+            data_dir: found.data_dir.take().ok_or("judge needs --data-dir, as its unit has it")?,
+        },
         Some(other) => return Err(format!("there is no command {other:?}")),
     };
     Ok(asked(command, found))
@@ -167,6 +204,12 @@ fn order(found: &mut Found) -> Result<Order, String> {
     })
 }
 
+fn hold(found: &mut Found) -> Result<Held, String> {
+    let reason = found.reason.take().filter(|reason| !reason.trim().is_empty());
+    let reason = reason.ok_or("hold needs --reason, for whoever asks why this host stands still")?;
+    Ok(Held { reason, until: found.until.take() })
+}
+
 fn verify(found: &mut Found) -> Result<Command, String> {
     let artifact = found.file.take().ok_or("verify needs the file to check")?;
     let signature = found.signature.take().map_or_else(
@@ -186,6 +229,11 @@ fn value(parser: &mut lexopt::Parser) -> Result<OsString, String> {
 
 fn text(parser: &mut lexopt::Parser) -> Result<String, String> {
     value(parser)?.string().map_err(|e| e.to_string())
+}
+
+fn time(parser: &mut lexopt::Parser) -> Result<Timestamp, String> {
+    let text = text(parser)?;
+    text.parse().map_err(|_| format!("--until must be a time like 2027-01-31T08:00:00Z, it is {text:?}"))
 }
 
 fn number(parser: &mut lexopt::Parser) -> Result<u64, String> {
@@ -234,6 +282,9 @@ mod tests {
             ("upgrade --size many", "many"),
             ("verify", "needs the file"),
             ("run --config", "--config"),
+            ("hold", "--reason"),
+            ("hold --reason x --until tomorrow", "2027-01-31"),
+            ("status --data-dir /x", "--data-dir"),
         ] {
             let sentence = read(line).unwrap_err();
             assert!(sentence.contains(expected) && !sentence.contains('\n'), "{line}: {sentence}");

@@ -141,8 +141,8 @@ impl ControlPlane {
         read_answer(answer, &self.url)
     }
 
-    /// The control plane answers requests at all: neither overloaded nor broken. Errors are for the caller to
-    /// count as "no".
+    /// The control plane itself answers and is well. A portal that answers everything with 404 is not it, and one
+    /// that is overloaded blames nobody.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.client
@@ -151,7 +151,7 @@ impl ControlPlane {
             .timeout_global(Some(Duration::from_secs(10)))
             .build()
             .call()
-            .is_ok_and(|answer| answer.status().as_u16() != 429 && !answer.status().is_server_error())
+            .is_ok_and(|answer| answer.status().is_success())
     }
 }
 
@@ -167,7 +167,7 @@ pub fn enroll(client: &ureq::Agent, url: &str, token: &str, name: &str) -> Resul
         .header("Authorization", format!("Bearer {token}"))
         .header("Content-Type", "application/json")
         .config()
-        .timeout_global(Some(Duration::from_secs(30)))
+        .timeout_global(Some(Duration::from_secs(10)))
         .build()
         .send(&body)
         .map_err(|e| NoAnswer::because(format!("{url} cannot be reached: {e}")))?;

@@ -127,6 +127,24 @@ pub fn try_writing(directory: &Path) -> Result<(), Error> {
         .doing(|| format!("create a file in {}", directory.display()))
 }
 
+/// Refuses a directory in which others could forge what we decide by.
+///
+/// # Errors
+/// Says whose it is or who may write to it.
+pub fn must_be_ours(directory: &Path) -> Result<(), Error> {
+    let found = fs::metadata(directory).doing(|| format!("look at {}", directory.display()))?;
+    let us = nix::unistd::geteuid().as_raw();
+    if found.uid() == us && found.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    Err(Error::host(format!(
+        "{} must belong to user {us} and be writable by nobody else, it belongs to {} with mode {:04o}",
+        directory.display(),
+        found.uid(),
+        found.mode() & 0o7777
+    )))
+}
+
 /// What is free for us on a file system.
 #[derive(Clone, Copy, Debug)]
 pub struct Space {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::backoff::Backoff;
 use crate::config::{Access, Config};
 use crate::control_plane;
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::host::dice;
 use crate::systemd;
 use crate::upgrade::trial::Records;
@@ -21,8 +21,12 @@ pub fn key(config: &Config, records: &Records, version: &semver::Version) -> Res
         Access::EnrolmentToken(token) => Some(token),
         Access::Stored => None,
     };
-    if let Some(key) = records.stored_key()? {
-        return Ok(key);
+    match (records.stored_key(), token) {
+        (Ok(Some(key)), _) => return Ok(key),
+        // With a token in hand a damaged key is no loss: enrolling again brings another.
+        (Err(e), Some(_)) => log::error!("{}; enrolling again", chain(&e)),
+        (Err(e), None) => return Err(e),
+        (Ok(None), _) => {}
     }
     let Some(token) = token else {
         return Err(Error::host(format!(
@@ -35,6 +39,7 @@ pub fn key(config: &Config, records: &Records, version: &semver::Version) -> Res
     let mut backoff = Backoff::default();
     systemd::notify("READY=1");
     loop {
+        systemd::notify("WATCHDOG=1");
         match control_plane::enroll(&client, &config.control_plane.url, token, &config.name) {
             Ok(key) => {
                 records.lock()?.store_key(&key)?;

@@ -118,6 +118,7 @@ mod tests {
         let all = texts("/srv/agent", "/srv/data").concat();
         assert!(!all.contains(DEFAULT_BINARY) && !all.contains(DEFAULT_DATA_DIR));
         assert!(all.contains("ExecStart=/srv/agent.prev judge"));
+        assert!(all.contains("--data-dir /srv/data\n"));
         assert!(all.contains("ConditionPathExists=/srv/data/trial.json"));
     }
 

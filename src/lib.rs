@@ -4,6 +4,7 @@ pub mod agent; // the loop: settle a trial, sync, take a spec, wait
 pub mod upgrade; // one pendingUpgrade, top to bottom
 
 pub mod by_hand; // what a sysadmin asks for: upgrade, rollback, verify
+pub mod explain; // pure: the first rule that stops an upgrade
 pub mod install; // the units: written, enabled, removed
 pub mod status; // what stands on this host, for people and machines
 pub mod watch; // run by systemd as `.prev`: the judge of a trial
@@ -15,5 +16,5 @@ pub mod disk; // the only durable writes
 pub mod enrol; // the executor's key
 pub mod error; // errors by reaction
 pub mod host; // what is true of this host and this build
-pub mod preflight; // checks that a control plane asks for by name
+pub mod preflight; // what must be true of a host before an upgrade
 pub mod systemd; // notify and systemctl

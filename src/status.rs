@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
+use novacula_protocol::sync::Held;
 use semver::Version;
 use serde::Serialize;
 
@@ -10,7 +12,7 @@ use crate::error::Error;
 use crate::host::{Build, Places};
 use crate::install;
 use crate::systemd;
-use crate::upgrade::trial::{EndedAttempt, Records, Trial};
+use crate::upgrade::trial::{Committed, EndedAttempt, Records, Trial};
 use crate::upgrade::verify::version_printed_by;
 
 /// The whole standing of this host.
@@ -24,6 +26,8 @@ pub struct Standing {
     service: Option<ServiceState>,
     drifted_units: Vec<String>,
     trial: Option<Trial>,
+    held: Option<Held>,
+    committed: Option<Committed>,
     floor: Option<Version>,
     ended: Vec<EndedAttempt>,
     trusted_keys: Vec<String>,
@@ -50,7 +54,13 @@ impl Standing {
     ///
     /// # Errors
     /// The records cannot be read.
-    pub fn of(build: &Build, places: &Places, data_dir: &Path, keys: Vec<String>) -> Result<Self, Error> {
+    pub fn of(
+        build: &Build,
+        places: &Places,
+        data_dir: &Path,
+        keys: Vec<String>,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
         let records = Records::at(data_dir);
         let previous = places.previous();
         let service = systemd::is_running().then(systemd::agent_service).and_then(Result::ok);
@@ -70,6 +80,8 @@ impl Standing {
                 .map(|path| path.display().to_string())
                 .collect(),
             trial: records.trial()?,
+            held: records.hold(now)?,
+            committed: records.committed()?,
             floor: records.floor()?.into_iter().chain(build.floor.clone()).max(),
             ended: records.ended()?,
             trusted_keys: keys,
@@ -121,6 +133,25 @@ impl Standing {
                     }
                 ),
             },
+        );
+        line(
+            "committed",
+            self.committed.as_ref().map_or("nothing yet".to_owned(), |it| {
+                let is_in_place = self.binary.sha256.as_ref() == Some(&it.sha256);
+                let hint = if is_in_place || self.trial.is_some() {
+                    ""
+                } else {
+                    ", which is not in place (`repair`)"
+                };
+                format!("{}{hint}", it.version)
+            }),
+        );
+        line(
+            "held",
+            self.held.as_ref().map_or("no".to_owned(), |held| match held.until {
+                Some(until) => format!("until {until}: {}", held.reason),
+                None => format!("until `unhold`: {}", held.reason),
+            }),
         );
         line("floor", self.floor.as_ref().map_or("none".to_owned(), ToString::to_string));
         line(

@@ -5,7 +5,7 @@
 use std::env;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -68,6 +68,12 @@ impl Service {
     pub fn has_failed(&self) -> bool {
         self.active == "failed"
     }
+
+    /// It does not run, and nobody is about to start it.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        self.has_failed() || self.active == "inactive"
+    }
 }
 
 /// Asks systemd for the state of the agent's service.
@@ -87,12 +93,52 @@ pub fn agent_service() -> Result<Service, Error> {
     })
 }
 
-/// Arms the dead-man's switch of a trial.
+/// Arms the dead-man's switch of a trial, and makes sure that it will run `previous` on the records in `data_dir`.
 ///
 /// # Errors
-/// The timer could not be started, as when the units are not installed.
-pub fn arm_trial_timer() -> Result<(), Error> {
-    systemctl(&["start", TRIAL_TIMER]).map(drop)
+/// It would not: the units are missing, or written for another place.
+pub fn arm_trial_timer(previous: &Path, data_dir: &Path) -> Result<(), Error> {
+    // What crashed before the swap must not be counted against what comes after it.
+    systemctl(&["reset-failed", AGENT])?;
+    let (path, judged) = (exec_path(ROLLBACK), judged_data_dir());
+    if path.as_deref() != Some(previous) || judged.as_deref() != Some(data_dir) {
+        return Err(Error::host(format!(
+            "{ROLLBACK} must run {} on {}",
+            previous.display(),
+            data_dir.display()
+        )));
+    }
+    systemctl(&["restart", TRIAL_TIMER])?;
+    // A start that is skipped because of a condition counts as done.
+    systemctl(&["is-active", TRIAL_TIMER])
+        .map(drop)
+        .map_err(|_| Error::host(format!("{TRIAL_TIMER} must be active after its start, it is not")))
+}
+
+/// How long the dead-man's switch has been armed, in ms of the monotonic clock `now_ms`; `None` when it is not.
+#[must_use]
+pub fn armed_for_ms(now_ms: u64) -> Option<u64> {
+    let text = systemctl(&["show", TRIAL_TIMER, "-p", "ActiveEnterTimestampMonotonic", "--value"]).ok()?;
+    let since_us: u64 = text.trim().parse().ok().filter(|since| *since > 0)?;
+    Some(now_ms.saturating_sub(since_us / 1_000))
+}
+
+/// The program that a unit runs; `None` when the unit is not known.
+#[must_use]
+pub fn exec_path(unit: &str) -> Option<PathBuf> {
+    exec_start(unit)?.split("path=").nth(1)?.split(" ;").next().map(PathBuf::from)
+}
+
+/// The records that the judge looks at, as the unit says; `None` when it does not.
+#[must_use]
+pub fn judged_data_dir() -> Option<PathBuf> {
+    let text = exec_start(ROLLBACK)?;
+    let after = text.split("--data-dir ").nth(1)?;
+    after.split([' ', ';']).next().map(PathBuf::from)
+}
+
+fn exec_start(unit: &str) -> Option<String> {
+    is_running().then(|| systemctl(&["show", unit, "-p", "ExecStart", "--value"]).ok()).flatten()
 }
 
 /// Disarms the dead-man's switch. Does not wait: it may be the timer itself that started us.

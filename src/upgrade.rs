@@ -19,6 +19,8 @@ pub mod swap; // record, link, rename; and the way back
 pub mod trial; // the trial record and the ended attempts
 pub mod verify; // bytes → VerifiedArtifact
 
+use std::path::Path;
+
 use novacula_protocol::signature::{ReleaseSignature, TrustedKeys};
 use novacula_protocol::spec::Intent;
 use novacula_protocol::{LogLevel, RefusalCode, Stage};
@@ -52,8 +54,8 @@ pub struct Means<'a> {
     pub clock: Clock,
     /// The control plane knows this upgrade; false for one run by hand.
     pub reported: bool,
-    /// Sets the dead-man's switch.
-    pub arm: fn() -> Result<(), Error>,
+    /// Sets the dead-man's switch: that `previous` will look at the records in this directory.
+    pub arm: fn(&Path, &Path) -> Result<(), Error>,
 }
 
 /// Where the path ended well.
@@ -80,7 +82,8 @@ pub fn carry_out(admitted: &Admitted, means: &Means<'_>, hand: &Hand) -> Result<
         LogLevel::Info,
         format!("upgrade from {} to {}", means.build.version, spec.header.target_version),
     );
-    enough_space(means, spec.size)?;
+    disk::must_be_ours(means.records.data_dir())?;
+    enough_space(means.places.binary.parent().unwrap_or(&means.places.binary), spec.size)?;
     hand.checkpoint()?;
 
     hand.enter(Stage::Download);
@@ -111,17 +114,22 @@ pub fn carry_out(admitted: &Admitted, means: &Means<'_>, hand: &Hand) -> Result<
     );
     hand.checkpoint()?;
 
-    if spec.header.intent == Intent::Validate {
+    if hand.intent() == Intent::Validate {
         return Ok(Done::Validated);
     }
     hand.enter(Stage::Swap);
-    swap_in(admitted, artifact, means)?;
+    swap_in(admitted, artifact, means, hand)?;
     hand.say(LogLevel::Success, format!("{} is in place, on trial", spec.header.target_version));
     hand.enter(Stage::Restart);
     Ok(Done::Swapped)
 }
 
-fn swap_in(admitted: &Admitted, artifact: VerifiedArtifact, means: &Means<'_>) -> Result<(), Error> {
+fn swap_in(
+    admitted: &Admitted,
+    artifact: VerifiedArtifact,
+    means: &Means<'_>,
+    hand: &Hand,
+) -> Result<(), Error> {
     let spec = admitted.spec();
     let header = &spec.header;
     let mut records = means.records.lock()?;
@@ -137,6 +145,7 @@ fn swap_in(admitted: &Admitted, artifact: VerifiedArtifact, means: &Means<'_>) -
         upgrade_id: header.upgrade_id.clone(),
         attempt: header.attempt,
         reported: means.reported,
+        binary: means.places.binary.clone(),
         from_version: means.build.version.clone(),
         target_version: header.target_version.clone(),
         old_sha256: disk::sha256_of(&means.places.binary)?,
@@ -153,7 +162,10 @@ fn swap_in(admitted: &Admitted, artifact: VerifiedArtifact, means: &Means<'_>) -
         seen_in_place: false,
         verdict: None,
     };
-    swap::swap(&mut records, means.places, &trial, artifact, means.arm)
+    // The last word a person can have before the swap.
+    hand.checkpoint()?;
+    let arm = || (means.arm)(&means.places.previous(), means.records.data_dir());
+    swap::swap(&mut records, &trial, artifact, arm)
 }
 
 /// Room to spare beside the artifact, in bytes: for records and for others on the same file system.
@@ -161,8 +173,11 @@ const MARGIN: u64 = 4 * 1024 * 1024;
 /// File names to spare: the download, the link, the records.
 const INODES: u64 = 16;
 
-fn enough_space(means: &Means<'_>, size: u64) -> Result<(), Error> {
-    let directory = means.places.binary.parent().unwrap_or(&means.places.binary);
+/// Refuses before the first byte what would not fit, with need and have.
+///
+/// # Errors
+/// `disk_full`.
+pub fn enough_space(directory: &Path, size: u64) -> Result<(), Error> {
     let space = disk::space(directory)?;
     let need = size.saturating_add(MARGIN);
     if space.bytes < need {

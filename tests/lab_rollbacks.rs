@@ -123,7 +123,9 @@ fn rollback_service_changes_nothing(scene: &Scene) {
     assert_eq!(started.code, 0, "{started:?}");
     assert_eq!(scene.host.ok(&look), before);
     if scene.host.read(PREVIOUS).is_some() {
-        let run = scene.host.sh(&format!("{PREVIOUS} judge --config /etc/novacula/agent.toml"));
+        let run = scene
+            .host
+            .sh(&format!("{PREVIOUS} judge --config /etc/novacula/agent.toml --data-dir {DATA_DIR}"));
         assert_eq!(run.code, 0, "the watcher itself finds nothing to do: {run:?}");
         assert_eq!(scene.host.ok(&look), before);
     }

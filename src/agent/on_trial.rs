@@ -1,5 +1,6 @@
 //! What the binary on trial does about itself, and what every binary does with a trial it finds at its start.
 
+use std::path::Path;
 use std::thread;
 
 use jiff::Timestamp;
@@ -9,37 +10,56 @@ use novacula_protocol::{LogLevel, Refusal, RefusalCode, Stage, Status};
 
 use super::{Agent, Course, RESTART_LIMIT, RestartDue};
 use crate::error::{Error, chain};
-use crate::systemd;
 use crate::upgrade::judge::{self, Decision, InPlace, OnTrial};
 use crate::upgrade::swap;
 use crate::upgrade::trial::{Elapsed, EndedAttempt, Trial, Verdict, find, report_error};
+use crate::{disk, systemd};
 
 impl Agent<'_> {
     /// What was open when the last process ended comes first.
     pub(super) fn settle(&self, course: &mut Course<'_>) -> Result<Option<RestartDue>, Error> {
+        if self.records.trial()?.is_none() {
+            self.note_first_start();
+            return Ok(None);
+        }
+        // Decided under the lock only: another process may be between its record and its rename.
+        let mut records = self.records.lock()?;
         let Some(trial) = self.records.trial()? else { return Ok(None) };
-        match (&trial.verdict, swap::in_place(self.places, &trial)) {
+        let now = (self.clock.wall)();
+        match (&trial.verdict, swap::in_place(&trial)?) {
             (Some(Verdict::RollBack(_)), InPlace::New | InPlace::Other) => {
                 log::warn!("a rollback to {} was cut short, going on with it", trial.from_version);
-                self.finish_rollback()
+                drop(records);
+                return self.finish_rollback().map(Some);
             }
-            (Some(_), _) => {
-                let mut records = self.records.lock()?;
-                swap::finish(&mut records, self.places, &trial, (self.clock.wall)())?;
-                Ok(None)
+            (Some(_), _) => swap::finish(&mut records, &trial, now)?,
+            (None, InPlace::New) if self.build.version == trial.target_version => {
+                log::info!("{} is on trial", self.build.version);
+                course.trial = records.change_trial(|trial| trial.seen_in_place = true)?;
             }
             (None, InPlace::New) => {
-                log::info!("{} is on trial", self.build.version);
-                let mut records = self.records.lock()?;
-                course.trial = records.change_trial(|trial| trial.seen_in_place = true)?;
-                Ok(None)
+                log::warn!("{} is in place, and this is {} still", trial.target_version, self.build.version);
             }
-            (None, _) => {
+            (None, found) => {
                 log::warn!("the trial of {} left nothing to judge", trial.target_version);
-                let mut records = self.records.lock()?;
-                swap::discard(&mut records, self.places, &trial, (self.clock.wall)())?;
-                Ok(None)
+                swap::discard(&mut records, &trial, found, now)?;
+                records.remove_trial()?;
             }
+        }
+        Ok(None)
+    }
+
+    /// What a sysadmin installed belongs here until a trial commits something else.
+    fn note_first_start(&self) {
+        let noted = || -> Result<(), Error> {
+            if self.records.committed()?.is_none() {
+                let sha256 = disk::sha256_of(&self.places.binary)?;
+                self.records.lock()?.note_committed(&self.build.version, &sha256)?;
+            }
+            Ok(())
+        };
+        if let Err(e) = noted() {
+            log::warn!("{}", chain(&e));
         }
     }
 
@@ -62,8 +82,16 @@ impl Agent<'_> {
         }
     }
 
-    /// Commits, hands over to known-good code, or waits.
-    pub(super) fn look_at_trial(&self, course: &mut Course<'_>) -> Result<Option<RestartDue>, Error> {
+    /// Commits, hands over to known-good code, or waits. A disk that is full is no reason to end: what cannot be
+    /// written now is written at the next look.
+    pub(super) fn look_at_trial(&self, course: &mut Course<'_>) -> Option<RestartDue> {
+        self.judge(course).unwrap_or_else(|e| {
+            log::error!("{}", chain(&e));
+            None
+        })
+    }
+
+    fn judge(&self, course: &mut Course<'_>) -> Result<Option<RestartDue>, Error> {
         let Some(trial) = &course.trial else { return Ok(None) };
         let up_ms = (self.clock.ticks_ms)().saturating_sub(self.started.1);
         match judge::by_itself(trial, OnTrial { up_ms, intent: course.intent }) {
@@ -81,9 +109,12 @@ impl Agent<'_> {
                 log::warn!("{refusal}");
                 let error = report_error(refusal, (self.clock.wall)());
                 course.trial = self.records.lock()?.decide(Verdict::RollBack(error))?;
-                self.finish_rollback()
+                match &course.trial {
+                    Some(_) => self.finish_rollback().map(Some),
+                    None => Ok(None),
+                }
             }
-            Decision::FinishRollback => self.finish_rollback(),
+            Decision::FinishRollback => self.finish_rollback().map(Some),
             _ => Ok(None),
         }
     }
@@ -96,46 +127,38 @@ impl Agent<'_> {
         };
         if let Some(Verdict::RollBack(_)) = trial.verdict {
             // The watcher was first, and a verdict is final.
-            course.trial = Some(trial);
             drop(records);
-            return self.finish_rollback();
+            return self.finish_rollback().map(Some);
         }
-        swap::finish(&mut records, self.places, &trial, (self.clock.wall)())?;
+        swap::finish(&mut records, &trial, (self.clock.wall)())?;
         drop(records);
         let (at, level) = ((self.clock.wall)(), LogLevel::Success);
         let message = format!("{} had a sync accepted and stayed up: committed", self.build.version);
         log::info!("{message}");
         course.lines.push(LogLine { at, level, message });
-        if systemd::supervises_us()
-            && let Err(e) = systemd::disarm_trial_timer()
-        {
-            log::warn!("{}", chain(&e));
-        }
         let ended = self.records.ended()?;
         course.telling = find(&ended, &trial.upgrade_id, trial.attempt).filter(|ended| ended.untold).cloned();
         course.trial = None;
+        self.disarm(course);
         self.ring(course);
         Ok(None)
     }
 
-    /// The old binary carries the rollback out, since it is known to be good; only where no systemd can start it do
-    /// we do so ourselves.
-    fn finish_rollback(&self) -> Result<Option<RestartDue>, Error> {
+    /// The old binary carries the rollback out, since it is known to be good; only where no systemd starts it do we
+    /// do so ourselves.
+    fn finish_rollback(&self) -> Result<RestartDue, Error> {
         if systemd::supervises_us() {
+            systemd::notify("READY=1\nWATCHDOG=1");
             match systemd::start_rollback() {
-                Ok(()) => {
-                    systemd::notify("READY=1");
-                    thread::sleep(RESTART_LIMIT);
-                    return Ok(None);
-                }
+                Ok(()) => thread::sleep(RESTART_LIMIT),
                 Err(e) => log::warn!("{}", chain(&e)),
             }
         }
         let mut records = self.records.lock()?;
         if let Some(trial) = self.records.trial()? {
-            swap::finish(&mut records, self.places, &trial, (self.clock.wall)())?;
+            swap::finish(&mut records, &trial, (self.clock.wall)())?;
         }
-        Ok(Some(RestartDue))
+        Ok(RestartDue)
     }
 
     /// The time until the window is over, in ms, once only the window is missing.
@@ -164,22 +187,22 @@ pub(super) fn report(trial: &Trial, intent: Option<Intent>, now: Timestamp) -> O
 }
 
 /// Sets the dead-man's switch, where there is a systemd to set it.
-pub(super) fn arm_if_supervised() -> Result<(), Error> {
+pub(super) fn arm_if_supervised(previous: &Path, data_dir: &Path) -> Result<(), Error> {
     if !systemd::supervises_us() {
         log::warn!("not a service of systemd: nobody but this binary watches the next one");
         return Ok(());
     }
-    arm()
+    arm(previous, data_dir)
 }
 
 /// Sets the dead-man's switch.
 ///
 /// # Errors
 /// `units_missing`.
-pub fn arm() -> Result<(), Error> {
-    systemd::arm_trial_timer().map_err(|e| {
-        let sentence =
-            "the units that roll a bad release back must be installed (run `novacula-agent install`)";
+pub fn arm(previous: &Path, data_dir: &Path) -> Result<(), Error> {
+    systemd::arm_trial_timer(previous, data_dir).map_err(|e| {
+        let sentence = "the units that roll a bad release back must be installed for this agent (run \
+                        `novacula-agent install`)";
         Error::refused(RefusalCode::UnitsMissing, format!("{sentence}: {}", chain(&e)))
     })
 }

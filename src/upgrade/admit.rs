@@ -24,6 +24,8 @@ pub struct Standing<'a> {
     pub on_trial: bool,
     /// Another upgrade is in hand.
     pub in_hand: Option<(&'a str, u32)>,
+    /// Why a sysadmin holds this host, if one does.
+    pub held: Option<&'a str>,
     /// Plain http may leave this host.
     pub allow_plain_http: bool,
     /// The control plane's clock.
@@ -83,6 +85,9 @@ pub fn admit(offered: PendingUpgrade, host: &Standing<'_>) -> Admission {
         Intent::Abandon | Intent::Rollback => return Admission::Abandoned,
         Intent::Pause => return Admission::Paused,
         Intent::Apply | Intent::Validate | Intent::Complete => {}
+    }
+    if let Some(reason) = host.held {
+        return Admission::NotNow(format!("this host is held: {reason}"));
     }
     match judge(offered, host) {
         Ok(spec) => Admission::Admitted(Box::new(Admitted { spec })),
@@ -156,6 +161,9 @@ fn judge(offered: PendingUpgrade, host: &Standing<'_>) -> Result<AgentUpgradeSpe
     Ok(spec)
 }
 
+/// Nobody waits longer to know whether an upgrade went well.
+const LONGEST_HEALTH_WINDOW_MS: u64 = 24 * 60 * 60 * 1_000;
+
 fn well_formed(spec: &AgentUpgradeSpec) -> Result<(), Refusal> {
     let header = &spec.header;
     let invalid = |message: String| Err(Refusal::new(RefusalCode::InvalidSpec, message));
@@ -169,6 +177,9 @@ fn well_formed(spec: &AgentUpgradeSpec) -> Result<(), Refusal> {
         if plain_version(&version.to_string()).is_none() {
             return invalid(format!("versions must be without build metadata, one is {version}"));
         }
+    }
+    if header.health_window_ms > LONGEST_HEALTH_WINDOW_MS {
+        return invalid(format!("healthWindowMs must be at most a day, it is {}", header.health_window_ms));
     }
     if spec.size == 0 {
         return invalid("size must be at least 1 byte, it is 0".to_owned());
@@ -249,6 +260,7 @@ mod tests {
             ended: &ended,
             on_trial: false,
             in_hand: None,
+            held: None,
             allow_plain_http: false,
             now: Timestamp::from_second(1_000).unwrap(),
         };
@@ -281,6 +293,19 @@ mod tests {
                 spec,
                 |h| h.in_hand = Some(("u", 1)),
                 "in hand, Apply",
+            ),
+            ("a held host waits", spec, |h| h.held = Some("maintenance"), "not now"),
+            (
+                "on a held host nothing is refused",
+                |s| s.size = 0,
+                |h| h.held = Some("maintenance"),
+                "not now",
+            ),
+            (
+                "a hold does not keep a person from abandoning",
+                |s| s.header.intent = Intent::Abandon,
+                |h| h.held = Some("maintenance"),
+                "abandoned",
             ),
             (
                 "an ended attempt is told again",
@@ -381,6 +406,7 @@ mod tests {
                 "invalid_spec",
             ),
             ("attempts count from one", |s| s.header.attempt = 0, same, "invalid_spec"),
+            ("a health window ends", |s| s.header.health_window_ms = u64::MAX, same, "invalid_spec"),
             ("nothing is not an artifact", |s| s.size = 0, same, "invalid_spec"),
             ("upper-case hex is refused", |s| s.sha256 = "A".repeat(64), same, "invalid_spec"),
             ("a path is no hash", |s| s.sha256 = "../../etc/passwd".into(), same, "invalid_spec"),
@@ -431,6 +457,7 @@ mod tests {
             ended: &[],
             on_trial: false,
             in_hand: None,
+            held: None,
             allow_plain_http: false,
             now: Timestamp::UNIX_EPOCH,
         };

@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use novacula_protocol::spec::{Intent, SpecHeader};
 use novacula_protocol::sync::{LogLine, UpgradeReport};
@@ -13,6 +14,9 @@ use crate::host::Clock;
 
 /// More lines than this are not kept for a control plane that does not answer.
 const LINES_KEPT: usize = 200;
+
+/// How often a pause looks whether it has expired.
+const LOOK_AT_THE_CLOCK: Duration = Duration::from_secs(1);
 
 /// Both ends of the upgrade in hand.
 #[derive(Clone)]
@@ -128,6 +132,12 @@ impl Hand {
         self.state().report.bytes_done = done;
     }
 
+    /// What the control plane wants now.
+    #[must_use]
+    pub fn intent(&self) -> Intent {
+        self.state().intent
+    }
+
     /// Stops here while the intent is to pause.
     ///
     /// # Errors
@@ -137,8 +147,10 @@ impl Hand {
         if state.intent == Intent::Pause {
             state.report.status = Status::Paused;
             self.ring();
-            while state.intent == Intent::Pause {
-                state = self.shared.steered.wait(state).unwrap_or_else(PoisonError::into_inner);
+            // A pause lasts while it is offered: one that nobody offers any more must not hold the host for ever.
+            while state.intent == Intent::Pause && self.ticks_ms() < state.expires_at_ms {
+                let woken = self.shared.steered.wait_timeout(state, LOOK_AT_THE_CLOCK);
+                state = woken.unwrap_or_else(PoisonError::into_inner).0;
             }
             state.report.status = Status::Underway;
             self.ring();

@@ -11,13 +11,18 @@ use super::trial::{Trial, Verdict};
 /// Added to twice the health window: time for a start, a backed-off sync and a slow machine, in ms.
 const GRACE_MS: u64 = 20_000;
 
-/// Crashes in a row that make a release bad: as many as systemd allows before it gives up.
+/// The longest time until the first accepted sync that a long health window can bring, in ms.
+const FIRST_SYNC_MS: u64 = 120_000;
+
+/// Crashes that make a release bad: as many as systemd allows before it gives up.
 pub const CRASHES: u32 = 3;
 
 /// How long a trial may last without proof, in ms; counted anew from the first accepted sync.
 #[must_use]
 pub fn deadline_ms(trial: &Trial) -> u64 {
-    trial.health_window_ms.saturating_mul(2).saturating_add(GRACE_MS)
+    let twice = trial.health_window_ms.saturating_mul(2);
+    let proof = if trial.synced { twice } else { twice.min(FIRST_SYNC_MS) };
+    proof.saturating_add(GRACE_MS)
 }
 
 /// What stands at the path of the binary.
@@ -49,6 +54,8 @@ pub struct Seen {
     pub failed: bool,
     /// It gave up only because there were too many starts.
     pub only_start_limit: bool,
+    /// It does not run, and nobody is about to start it.
+    pub stopped: bool,
     /// Automatic restarts since the swap.
     pub restarts: u32,
     /// Whether the known-good binary reaches the control plane now; `None` while nobody asked.
@@ -122,6 +129,10 @@ pub fn by_watcher(trial: &Trial, seen: Seen) -> Decision {
     if seen.in_place == InPlace::Other {
         return Decision::Discard;
     }
+    // During its trial it is kept running: what stands still proves nothing.
+    if seen.stopped {
+        return Decision::Start;
+    }
     if trial.healthy || trial.elapsed.ms < deadline_ms(trial) {
         return Decision::Wait;
     }
@@ -165,6 +176,7 @@ mod tests {
             upgrade_id: "u".to_owned(),
             attempt: 1,
             reported: true,
+            binary: "/agent".into(),
             from_version: semver::Version::new(1, 0, 0),
             target_version: semver::Version::new(1, 1, 0),
             old_sha256: "old".to_owned(),
@@ -194,8 +206,14 @@ mod tests {
         Some(Verdict::RollBack(report_error(refusal, jiff::Timestamp::UNIX_EPOCH)))
     }
 
-    const FINE: Seen =
-        Seen { in_place: InPlace::New, failed: false, only_start_limit: false, restarts: 0, reachable: None };
+    const FINE: Seen = Seen {
+        in_place: InPlace::New,
+        failed: false,
+        only_start_limit: false,
+        stopped: false,
+        restarts: 0,
+        reachable: None,
+    };
 
     fn name(decision: &Decision) -> &'static str {
         match decision {
@@ -230,6 +248,13 @@ mod tests {
                 trial(),
                 Seen { restarts: 3, ..stopped_by_others },
                 "crash_loop",
+            ),
+            ("what was stopped is started", trial(), Seen { stopped: true, ..FINE }, "start"),
+            (
+                "a person's absence does not keep it stopped",
+                Trial { healthy: true, ..trial() },
+                Seen { stopped: true, ..FINE },
+                "start",
             ),
             ("just before the deadline nothing is asked", lasted(DEADLINE - 1), FINE, "wait"),
             ("at the deadline the control plane is asked first", lasted(DEADLINE), FINE, "ask"),
@@ -346,8 +371,9 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_window_does_not_overflow() {
+    fn a_long_window_does_not_give_a_mute_release_a_long_life() {
         let endless = Trial { health_window_ms: u64::MAX, ..trial() };
-        assert_eq!(deadline_ms(&endless), u64::MAX);
+        assert_eq!(deadline_ms(&endless), FIRST_SYNC_MS + GRACE_MS);
+        assert_eq!(deadline_ms(&Trial { synced: true, ..endless }), u64::MAX);
     }
 }

@@ -5,6 +5,8 @@
 //! - *refuse, then swap back, then remove the record*: a rollback cut short is resumed, and a rolled-back release is
 //!   remembered before it can be offered again.
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 use novacula_protocol::spec::{Confirm, SpecHeader};
 use novacula_protocol::sync::{ReportError, UpgradeReport};
@@ -12,9 +14,10 @@ use novacula_protocol::{Refusal, Stage, Status};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+pub mod record_file; // one record as a file
 mod records; // where it all is kept
 
-pub use records::{Download, LockedRecords, Records};
+pub use records::{Committed, Download, LockedRecords, Records};
 
 /// A swap that has not been judged yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +29,8 @@ pub struct Trial {
     pub attempt: u32,
     /// The control plane knows this upgrade; false for one that a sysadmin ran by hand.
     pub reported: bool,
+    /// The path of the binary; `.prev` is beside it.
+    pub binary: PathBuf,
     /// What was known to be good.
     pub from_version: Version,
     /// What is on trial.
@@ -56,6 +61,22 @@ pub struct Trial {
     pub seen_in_place: bool,
     /// Final once written.
     pub verdict: Option<Verdict>,
+}
+
+impl Trial {
+    /// Reads the bytes of a trial record; `None` for anything that was not written whole.
+    #[must_use]
+    pub fn from_record(bytes: &[u8]) -> Option<Self> {
+        record_file::decode(bytes)
+    }
+
+    /// The bytes of its record.
+    ///
+    /// # Errors
+    /// It cannot be encoded.
+    pub fn to_record(&self) -> std::io::Result<Vec<u8>> {
+        record_file::encode(self)
+    }
 }
 
 /// How a trial ends.
@@ -129,6 +150,14 @@ pub struct EndedAttempt {
     pub at: Timestamp,
 }
 
+/// A longer version, which only an attacker would write, is not worth remembering.
+fn worth_keeping(version: &Version) -> Option<Version> {
+    (version.to_string().len() <= 64).then(|| version.clone())
+}
+
+/// More than this of a sentence is not worth remembering, in characters.
+const SENTENCE: usize = 600;
+
 impl EndedAttempt {
     /// The end of the attempt that `header` asks for.
     #[must_use]
@@ -142,8 +171,8 @@ impl EndedAttempt {
         Self {
             upgrade_id: header.upgrade_id.clone(),
             attempt: header.attempt,
-            from_version: Some(header.from_version.clone()),
-            target_version: Some(header.target_version.clone()),
+            from_version: worth_keeping(&header.from_version),
+            target_version: worth_keeping(&header.target_version),
             stage,
             status,
             bytes: (0, 0),
@@ -198,7 +227,7 @@ pub fn report_error(refusal: Refusal, at: Timestamp) -> ReportError {
     ReportError {
         code: refusal.code.as_str().to_owned(),
         stage: refusal.code.stage(),
-        message: refusal.message,
+        message: refusal.message.chars().take(SENTENCE).collect(),
         timestamp: at,
     }
 }

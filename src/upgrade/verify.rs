@@ -1,17 +1,22 @@
 //! Bytes become a [`VerifiedArtifact`] here and nowhere else.
 
+use std::io::{self, Read as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use novacula_protocol::signature::{ReleaseSignature, TrustedKeys, Verifier};
 use novacula_protocol::spec::{AgentUpgradeSpec, Kind};
 use novacula_protocol::{Refusal, RefusalCode};
 use semver::Version;
 use sha2::{Digest as _, Sha256};
 
-use crate::disk::{Sealed, hex};
+use crate::disk::{self, Sealed, hex};
 use crate::error::{Error, printable};
 
 /// Hash and signature of the bytes so far: both in the one pass in which they arrive.
@@ -91,6 +96,13 @@ pub fn verify(
             format!("the artifact must have the sha256 {}, it has {sha256}", spec.sha256),
         ));
     }
+    // What came over the network was right; what will be run is what the disk gives back.
+    if disk::sha256_of(file.path())? != sha256 {
+        return Err(Error::host(format!(
+            "{} gives other bytes back than were written",
+            file.path().display()
+        )));
+    }
     let signed = check.verifier.finish()?;
     let version = &spec.header.target_version;
     signed.must_be(Kind::Agent, version, target)?;
@@ -128,60 +140,75 @@ pub fn must_run_here(binary: &Path, version: &Version) -> Result<(), Refusal> {
 /// How long a binary may take to tell its version.
 const VERSION_LIMIT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(10);
+/// More than this is not a version, in bytes.
+const LONGEST_ANSWER: usize = 4_096;
 
-/// The first line that `binary --version` prints.
+/// The first line that `binary --version` prints. Whatever it starts and leaves behind ends with it.
 ///
 /// # Errors
 /// Says what happened instead, as the end of a sentence.
-#[expect(clippy::disallowed_methods, reason = "the exec preflight is a home of running programs")]
 pub fn version_printed_by(binary: &Path) -> Result<String, String> {
+    let mut child = spawn(binary).map_err(|e| format!("it cannot be run: {e}"))?;
+    let group = i32::try_from(child.id()).ok().map(Pid::from_raw);
+    let printed = listen(&mut child);
+    // Its group is its own: what it has started must not outlive the question.
+    if let Some(group) = group {
+        let _ = killpg(group, Signal::SIGKILL);
+    }
+    let _ = child.wait();
+    printed
+}
+
+#[expect(clippy::disallowed_methods, reason = "the exec preflight is a home of running programs")]
+fn spawn(binary: &Path) -> io::Result<Child> {
     let spawn = || {
         Command::new(binary)
             .arg("--version")
             .env_clear()
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
     };
-    let mut spawned = spawn();
     // Another thread that forks right now holds our closed descriptor open for a moment.
     for _ in 0..50 {
-        match &spawned {
-            Err(e) if e.kind() == std::io::ErrorKind::ExecutableFileBusy => {
-                thread::sleep(POLL);
-                spawned = spawn();
-            }
-            _ => break,
+        match spawn() {
+            Err(e) if e.kind() == io::ErrorKind::ExecutableFileBusy => thread::sleep(POLL),
+            spawned => return spawned,
         }
     }
-    let mut child = spawned.map_err(|e| format!("it cannot be run: {e}"))?;
+    spawn()
+}
+
+fn listen(child: &mut Child) -> Result<String, String> {
+    let Some(mut stdout) = child.stdout.take() else { return Err("it printed nothing".to_owned()) };
+    // A child of the child may keep the pipe open for ever: it is read as far as it has come, never to its end.
+    let silent = |e: nix::Error| format!("what it prints cannot be read: {e}");
+    fcntl(&stdout, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(silent)?;
+    let mut said = Vec::new();
     let mut waited = Duration::ZERO;
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if waited < VERSION_LIMIT => {
+    loop {
+        let ended = child.try_wait().map_err(|e| format!("it cannot be waited for: {e}"))?;
+        let mut chunk = [0; 512];
+        while said.len() < LONGEST_ANSWER
+            && let Ok(read @ 1..) = stdout.read(&mut chunk)
+        {
+            said.extend_from_slice(&chunk[..read]);
+        }
+        match ended {
+            Some(status) if status.success() => {
+                let text = String::from_utf8_lossy(&said);
+                return Ok(text.lines().next().unwrap_or_default().to_owned());
+            }
+            Some(status) => return Err(format!("it ended with {status}")),
+            None if waited >= VERSION_LIMIT => {
+                return Err(format!("it did not end within {} s", VERSION_LIMIT.as_secs()));
+            }
+            None => {
                 thread::sleep(POLL);
                 waited += POLL;
             }
-            outcome => {
-                // It is gone or about to be; there is nothing to do about a kill that fails.
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(match outcome {
-                    Err(e) => format!("it cannot be waited for: {e}"),
-                    Ok(_) => format!("it did not end within {} s", VERSION_LIMIT.as_secs()),
-                });
-            }
         }
-    };
-    if !status.success() {
-        return Err(format!("it ended with {status}"));
     }
-    let mut text = String::new();
-    let Some(stdout) = child.stdout.take() else { return Err("it printed nothing".to_owned()) };
-    // A pipe holds 64 KiB: whoever prints more than that never got here.
-    std::io::Read::read_to_string(&mut std::io::Read::take(stdout, 4_096), &mut text)
-        .map_err(|e| format!("what it printed cannot be read: {e}"))?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
 }

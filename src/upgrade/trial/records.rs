@@ -4,21 +4,24 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+use novacula_protocol::sync::Held;
 use semver::Version;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
+use super::record_file::{self, Found};
 use super::{EndedAttempt, Trial, Verdict, find};
 use crate::disk;
-use crate::error::{Doing as _, Error, chain};
+use crate::error::{Doing as _, Error};
 
-const FORMAT: &str = "novacula-record 1";
 const TRIAL: &str = "trial.json";
 const ATTEMPTS: &str = "attempts.json";
 const FLOOR: &str = "floor.json";
 const STARTS: &str = "starts.json";
 const DOWNLOAD: &str = "download.json";
+const HOLD: &str = "hold.json";
+const COMMITTED: &str = "committed.json";
 const CREDENTIALS: &str = "credentials.json";
 
 /// Refused attempts that never touched the binary are forgotten beyond this many; swapped ones never are.
@@ -56,20 +59,13 @@ pub struct Download {
     pub etag: String,
 }
 
-impl Trial {
-    /// Reads the bytes of a trial record; `None` for anything that was not written whole.
-    #[must_use]
-    pub fn from_record(bytes: &[u8]) -> Option<Self> {
-        decode(bytes)
-    }
-
-    /// The bytes of its record.
-    ///
-    /// # Errors
-    /// It cannot be encoded.
-    pub fn to_record(&self) -> io::Result<Vec<u8>> {
-        encode(self)
-    }
+/// The binary that belongs on this host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Committed {
+    /// Its version.
+    pub version: Version,
+    /// Lower-case hex.
+    pub sha256: String,
 }
 
 /// The records of this host. Reading needs no lock, since every record is replaced as a whole.
@@ -143,17 +139,26 @@ impl Records {
     /// The open trial, if there is one.
     ///
     /// # Errors
-    /// The record cannot be read from disk; an unreadable one counts as none and is set aside.
+    /// The disk does not answer; a record that makes no sense counts as none.
     pub fn trial(&self) -> Result<Option<Trial>, Error> {
         self.read(TRIAL)
     }
 
-    /// The attempts that ended on this host, oldest first.
+    /// There is a trial record, and it cannot be read: damaged, or written by a newer version.
+    ///
+    /// # Errors
+    /// As [`Self::trial`].
+    pub fn trial_is_unreadable(&self) -> Result<bool, Error> {
+        Ok(matches!(record_file::read::<Trial>(&self.data_dir.join(TRIAL))?, Found::Unreadable))
+    }
+
+    /// The attempts that ended on this host, oldest first. Of a damaged record, or one by a newer version, every
+    /// attempt counts that can still be made out: a pair that was swapped in must not be forgotten.
     ///
     /// # Errors
     /// As [`Self::trial`].
     pub fn ended(&self) -> Result<Vec<EndedAttempt>, Error> {
-        Ok(self.read::<Attempts>(ATTEMPTS)?.unwrap_or_default().ended)
+        record_file::read_list(&self.data_dir.join(ATTEMPTS), "ended")
     }
 
     /// The highest floor that was ever committed here.
@@ -162,6 +167,23 @@ impl Records {
     /// As [`Self::trial`].
     pub fn floor(&self) -> Result<Option<Version>, Error> {
         Ok(self.read::<Floor>(FLOOR)?.unwrap_or_default().floor)
+    }
+
+    /// A sysadmin's hold on this host, unless it has ended by itself.
+    ///
+    /// # Errors
+    /// As [`Self::trial`].
+    pub fn hold(&self, now: Timestamp) -> Result<Option<Held>, Error> {
+        let held: Option<Held> = self.read(HOLD)?;
+        Ok(held.filter(|held| held.until.is_none_or(|until| now < until)))
+    }
+
+    /// The binary that belongs here: committed by a trial, or found at the first start.
+    ///
+    /// # Errors
+    /// As [`Self::trial`].
+    pub fn committed(&self) -> Result<Option<Committed>, Error> {
+        self.read(COMMITTED)
     }
 
     /// The download that was cut short, if one was.
@@ -193,22 +215,10 @@ impl Records {
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
-        let path = self.data_dir.join(name);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(e).doing(|| format!("read {}", path.display())),
-        };
-        let Some(record) = decode(&bytes) else {
-            match disk::set_aside(&path) {
-                Ok(aside) => {
-                    log::error!("{} cannot be read; set aside as {}", path.display(), aside.display())
-                }
-                Err(e) => log::error!("{} cannot be read: {}", path.display(), chain(&e)),
-            }
-            return Ok(None);
-        };
-        Ok(Some(record))
+        Ok(match record_file::read(&self.data_dir.join(name))? {
+            Found::Record(record) => Some(record),
+            Found::Nothing | Found::Unreadable => None,
+        })
     }
 }
 
@@ -249,6 +259,14 @@ impl LockedRecords<'_> {
         self.change_trial(|trial| {
             trial.verdict.get_or_insert(verdict);
         })
+    }
+
+    /// Puts a trial record that cannot be read out of the way.
+    ///
+    /// # Errors
+    /// It cannot be renamed.
+    pub fn set_trial_aside(&mut self) -> Result<(), Error> {
+        disk::set_aside(&self.records.data_dir.join(TRIAL)).map(drop)
     }
 
     /// Removes the trial record: the last step of every trial.
@@ -303,6 +321,32 @@ impl LockedRecords<'_> {
         }
     }
 
+    /// Holds this host.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn set_hold(&mut self, held: &Held) -> Result<(), Error> {
+        self.write(HOLD, held)
+    }
+
+    /// Ends a hold; says whether there was one.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn end_hold(&mut self) -> Result<bool, Error> {
+        let was_held = self.records.read::<Held>(HOLD)?.is_some();
+        disk::remove(&self.records.data_dir.join(HOLD))?;
+        Ok(was_held)
+    }
+
+    /// Remembers which binary belongs here.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn note_committed(&mut self, version: &Version, sha256: &str) -> Result<(), Error> {
+        self.write(COMMITTED, &Committed { version: version.clone(), sha256: sha256.to_owned() })
+    }
+
     /// Remembers what the server calls the bytes of a download.
     ///
     /// # Errors
@@ -345,31 +389,13 @@ impl LockedRecords<'_> {
         disk::replace(&self.records.data_dir.join(CREDENTIALS), &text, 0o600)
     }
 
-    fn write<T: Serialize>(&mut self, name: &str, record: &T) -> Result<(), Error> {
-        let path = self.records.data_dir.join(name);
-        let bytes = encode(record).doing(|| format!("encode {}", path.display()))?;
-        disk::replace(&path, &bytes, 0o600)
+    fn write<T: Serialize + DeserializeOwned>(&mut self, name: &str, record: &T) -> Result<(), Error> {
+        record_file::write(&self.records.data_dir.join(name), record)
     }
-}
-
-fn encode<T: Serialize>(record: &T) -> io::Result<Vec<u8>> {
-    let body = serde_json::to_string_pretty(record)?;
-    Ok(format!("{FORMAT} sha256={}\n{body}\n", digest(&body)).into_bytes())
-}
-
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    let (head, rest) = std::str::from_utf8(bytes).ok()?.split_once('\n')?;
-    let body = rest.strip_suffix('\n')?;
-    (head == format!("{FORMAT} sha256={}", digest(body))).then(|| serde_json::from_str(body).ok()).flatten()
-}
-
-fn digest(body: &str) -> String {
-    disk::hex(&Sha256::digest(body.as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
     use novacula_protocol::{Stage, Status};
 
     use super::*;
@@ -391,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_with_one_bit_changed_is_set_aside_and_counts_as_none() {
+    fn a_record_with_one_bit_changed_counts_as_none_and_is_set_aside_by_the_next_write() {
         let dir = tempfile::tempdir().unwrap();
         let records = Records::open(dir.path()).unwrap();
         records.lock().unwrap().raise_floor(&Version::new(1, 2, 3)).unwrap();
@@ -402,8 +428,26 @@ mod tests {
             bad[position] ^= 1;
             disk::replace(&path, &bad, 0o600).unwrap();
             assert_eq!(records.floor().unwrap(), None, "byte {position}");
-            assert!(dir.path().join("floor.json.unreadable").exists());
         }
+        records.lock().unwrap().raise_floor(&Version::new(1, 2, 4)).unwrap();
+        assert!(dir.path().join("floor.json.unreadable").exists());
+        assert_eq!(records.floor().unwrap(), Some(Version::new(1, 2, 4)));
+    }
+
+    #[test]
+    fn of_damaged_attempts_every_one_counts_that_can_be_made_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = Records::open(dir.path()).unwrap();
+        let mut locked = records.lock().unwrap();
+        locked.remember(attempt("one", true)).unwrap();
+        locked.remember(attempt("two", true)).unwrap();
+        let path = dir.path().join(ATTEMPTS);
+        let text = fs::read_to_string(&path).unwrap();
+        let from_the_future = text.replacen("\"FAILED\"", "\"TELEPORTED\"", 1);
+        disk::replace(&path, from_the_future.as_bytes(), 0o600).unwrap();
+        let known = records.ended().unwrap();
+        assert!(find(&known, "two", 1).is_some());
+        assert_eq!(known.len(), 1);
     }
 
     #[test]
