@@ -1,9 +1,10 @@
 //! `packaging/install.sh` on a real systemd host: it trusts what it was told to trust, and installs nothing else.
 
-#![expect(clippy::disallowed_methods, reason = "a test asks the loader of this machine what a program needs")]
+#![expect(clippy::disallowed_methods, reason = "a test has files and programs of its own")]
 
-use std::path::Path;
-use std::process::Command;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use novacula_lab::scene::{AGENT, BINARY, CONFIG, EXECUTOR};
 use novacula_lab::{Output, Scene, Signer, Suite, builds};
@@ -100,6 +101,46 @@ fn a_good_release_is_installed_once_and_syncs() {
 }
 
 #[test]
+fn a_release_is_downloaded_by_https_and_checked_like_any_other() {
+    let scene = scene_with_downloads();
+    put_program(&scene, "curl");
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let vendor = Vendor::start(folder.path());
+    scene.host.put("/root/ca.pem", &read(&folder.path().join("ca.pem")), 0o644);
+    let download = || {
+        scene.host.sh(&format!(
+            "export CURL_CA_BUNDLE=/root/ca.pem; sh /root/install.sh --url https://localhost:{}/ --version 1.0.0 \
+             --target {} --public-key /root/vendor.pub",
+            vendor.port,
+            builds::target()
+        ))
+    };
+    let missing = download();
+    assert_eq!(missing.code, 1, "{missing:?}");
+    assert!(missing.stderr.contains("must be there to download, it is not"), "{missing:?}");
+
+    let release = builds::agent("1.0.0");
+    let bytes = read(&release);
+    let name = format!("novacula-agent-1.0.0-{}", builds::target());
+    vendor.publish(&format!("{name}.minisig"), Signer::trusted().sign_agent(&release, "1.0.0").as_bytes());
+    vendor.publish("SHA256SUMS", b"");
+    vendor.publish(&name, &bytes[1..]);
+    let cut = download();
+    assert!(cut.stderr.contains("over these very bytes, it is not"), "{cut:?}");
+
+    vendor.publish(&name, &bytes);
+    let unlisted = download();
+    assert!(unlisted.stderr.contains(&format!("must have a line for {name}")), "{unlisted:?}");
+    assert_eq!(scene.host.ok("ls -A /opt/novacula/bin"), "");
+
+    let sum = scene.sha256_of(&release).expect("the release can be read");
+    vendor.publish("SHA256SUMS", format!("{sum}  {name}\n").as_bytes());
+    let done = download();
+    assert_eq!(done.code, 0, "{done:?}");
+    scene.owner().wait_for_version(EXECUTOR, "1.0.0");
+}
+
+#[test]
 fn wrong_usage_is_told_in_one_sentence() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/install.sh");
     for (arguments, reason) in [
@@ -119,6 +160,73 @@ fn wrong_usage_is_told_in_one_sentence() {
     }
 }
 
+/// Where releases are downloaded: one folder, by https, with a certificate of its own.
+struct Vendor {
+    server: Child,
+    folder: PathBuf,
+    port: String,
+}
+
+const SERVE: &str = "
+import http.server, os, ssl, sys, threading
+os.chdir(sys.argv[1])
+# However the test ends, its end of the pipe closes.
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), http.server.SimpleHTTPRequestHandler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain('ca.pem', 'key.pem')
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_port, flush=True)
+server.serve_forever()
+";
+
+impl Vendor {
+    fn start(folder: &Path) -> Self {
+        let made = Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-days",
+                "2",
+            ])
+            .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+            .args(["-keyout", "key.pem", "-out", "ca.pem"])
+            .current_dir(folder)
+            .output()
+            .expect("openssl is there");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let mut server = Command::new("python3")
+            .args(["-c", SERVE])
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("python3 is there");
+        let mut port = String::new();
+        let stdout = server.stdout.take().expect("its stdout is a pipe");
+        BufReader::new(stdout).read_line(&mut port).expect("it says where it listens");
+        Self { server, folder: folder.to_owned(), port: port.trim().to_owned() }
+    }
+
+    fn publish(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.folder.join(name), bytes).expect("a file can be written");
+    }
+}
+
+impl Drop for Vendor {
+    fn drop(&mut self) {
+        // An error means that it has ended by itself.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
 /// A host with the script, the vendor's key and minisign, and without an agent.
 fn scene_with_downloads() -> Scene {
     let scene = Scene::with_agent_not_installed(Suite::Bookworm, "1.0.0");
@@ -127,14 +235,15 @@ fn scene_with_downloads() -> Scene {
     scene.host.put("/root/install.sh", &read(&root.join("packaging/install.sh")), 0o644);
     let key = novacula_lab::signing::trusted_keys().join("lab.pub");
     scene.host.put("/root/vendor.pub", &read(&key), 0o644);
-    put_minisign(&scene);
+    put_program(&scene, "minisign");
     scene
 }
 
-/// This machine's minisign with its loader and libraries: it runs on every generation of a distribution.
-fn put_minisign(scene: &Scene) {
-    let list = "minisign=$(command -v minisign) && echo $minisign && ldd $minisign";
-    let needed = Command::new("sh").args(["-c", list]).output().expect("sh is there");
+/// A program of this machine with its loader and libraries: so it runs on every generation of a distribution.
+fn put_program(scene: &Scene, program: &str) {
+    let list = format!("found=$(command -v {program}) && echo $found && ldd $found");
+    let needed = Command::new("sh").args(["-c", &list]).output().expect("sh is there");
+    let folder = format!("/opt/{program}");
     let mut loader = String::new();
     for path in
         String::from_utf8_lossy(&needed.stdout).split_whitespace().filter(|word| word.starts_with('/'))
@@ -142,13 +251,12 @@ fn put_minisign(scene: &Scene) {
         let path = Path::new(path);
         let name = path.file_name().expect("a program has a name").to_string_lossy();
         if name.starts_with("ld-") {
-            loader = format!("/opt/minisign/{name}");
+            loader = format!("{folder}/{name}");
         }
-        scene.host.put(&format!("/opt/minisign/{name}"), &read(path), 0o755);
+        scene.host.put(&format!("{folder}/{name}"), &read(path), 0o755);
     }
-    let run =
-        format!("#!/bin/sh\nexec {loader} --library-path /opt/minisign /opt/minisign/minisign \"$@\"\n");
-    scene.host.put("/usr/local/bin/minisign", run.as_bytes(), 0o755);
+    let run = format!("#!/bin/sh\nexec {loader} --library-path {folder} {folder}/{program} \"$@\"\n");
+    scene.host.put(&format!("/usr/local/bin/{program}"), run.as_bytes(), 0o755);
 }
 
 fn put_release(scene: &Scene, artifact: &[u8], signature: &str) {

@@ -15,7 +15,7 @@ use novacula_protocol::Stage;
 
 const SETTLE: &str = "/usr/lib/novacula/settle";
 /// Long enough to install a package in the middle of a trial.
-const LONG_WINDOW: Duration = Duration::from_secs(12);
+const LONG_WINDOW: Duration = Duration::from_secs(8);
 
 #[test]
 fn a_package_starts_an_agent_that_has_a_config_and_no_other() {
@@ -100,8 +100,11 @@ fn removing_keeps_what_makes_the_host_and_purging_keeps_nothing() {
         scene.host.ok(&format!("test -x {BINARY} && test -f {CONFIG} && test -d {DATA_DIR}"));
         assert_eq!(scene.host.ok("find /etc/systemd/system -name 'novacula*'"), "", "no link is left");
 
+        // As if it had been removed in the middle of a trial.
+        scene.host.put(&format!("{DATA_DIR}/trial.json"), b"unreadable", 0o600);
         install_deb(&scene, "1.0.0");
         assert_eq!(scene.host.property(AGENT, "ActiveState"), "active", "the same host again");
+        assert_ne!(scene.host.property(TRIAL_TIMER, "ActiveEnterTimestamp"), "", "somebody judges again");
         scene.host.ok("dpkg --purge novacula-agent");
         assert_eq!(scene.host.property(AGENT, "LoadState"), "not-found");
         let left =
