@@ -9,9 +9,14 @@ use novacula_protocol::spec::Kind;
 use novacula_protocol::sync::{SYNC_PATH, SyncRequest, SyncResponse};
 use ureq::http::{Response, Uri};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::transport::DefaultConnector;
 
 use crate::config::ControlPlaneConfig;
 use crate::error::{Doing as _, Error, printable};
+
+mod addresses; // remembered between two syncs
+
+use addresses::Addresses;
 
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER_BYTES: u64 = 1024 * 1024;
@@ -19,6 +24,7 @@ const MAX_ANSWER_BYTES: u64 = 1024 * 1024;
 /// The control plane of this executor.
 pub struct ControlPlane {
     client: ureq::Agent,
+    addresses: Addresses,
     url: String,
     origin: Origin,
     key: String,
@@ -63,6 +69,14 @@ impl Origin {
 /// # Errors
 /// The file with the certificates cannot be used.
 pub fn client(config: &ControlPlaneConfig, version: &semver::Version) -> Result<ureq::Agent, Error> {
+    client_with(config, version, Addresses::default())
+}
+
+fn client_with(
+    config: &ControlPlaneConfig,
+    version: &semver::Version,
+    addresses: Addresses,
+) -> Result<ureq::Agent, Error> {
     let mut tls = TlsConfig::builder();
     if let Some(path) = &config.ca_file {
         let pem = fs::read(path).doing(|| format!("read ca_file {}", path.display()))?;
@@ -80,7 +94,7 @@ pub fn client(config: &ControlPlaneConfig, version: &semver::Version) -> Result<
         }
         tls = tls.root_certs(RootCerts::new_with_certs(&certificates));
     }
-    Ok(ureq::Agent::config_builder()
+    let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -94,8 +108,8 @@ pub fn client(config: &ControlPlaneConfig, version: &semver::Version) -> Result<
         .input_buffer_size(16 * 1024)
         .output_buffer_size(16 * 1024)
         .tls_config(tls.build())
-        .build()
-        .new_agent())
+        .build();
+    Ok(ureq::Agent::with_parts(config, DefaultConnector::default(), addresses))
 }
 
 impl ControlPlane {
@@ -107,7 +121,9 @@ impl ControlPlane {
         let origin = config.url.parse::<Uri>().ok().and_then(|uri| Origin::of(&uri)).ok_or_else(|| {
             Error::host(format!("the control plane's url must be a URL, it is {}", config.url))
         })?;
-        Ok(Self { client: client(config, version)?, url: config.url.clone(), origin, key })
+        let addresses = Addresses::default();
+        let client = client_with(config, version, addresses.clone())?;
+        Ok(Self { client, addresses, url: config.url.clone(), origin, key })
     }
 
     /// The client, for downloads.
@@ -137,7 +153,10 @@ impl ControlPlane {
             .timeout_global(Some(limit))
             .build()
             .send(&body)
-            .map_err(|e| NoAnswer::because(format!("{} cannot be reached: {e}", self.url)))?;
+            .map_err(|e| {
+                self.addresses.forget();
+                NoAnswer::because(format!("{} cannot be reached: {e}", self.url))
+            })?;
         read_answer(answer, &self.url)
     }
 
