@@ -7,8 +7,6 @@
     reason = "a test: its files and programs are its own, and what it cannot have fails it"
 )]
 
-mod scripted;
-
 use std::fs;
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -18,11 +16,10 @@ use std::process::{Child, Command, Stdio};
 
 use novacula_agent::disk::sha256_of;
 use novacula_agent::upgrade::trial::Records;
+use novacula_lab::scripted::{Scripted, Serve, reply_with};
 use novacula_lab::{Fault, Signer, builds, faulty_release};
 use novacula_protocol::{RefusalCode, Stage, Status};
 use serde_json::{Value, json};
-
-use scripted::{Scripted, Serve, reply_with};
 
 const HERE: &str = "1.0.0";
 const NEXT: &str = "1.1.0";

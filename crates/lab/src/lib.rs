@@ -22,6 +22,7 @@ pub mod builds;
 pub mod faults;
 pub mod host;
 pub mod scene;
+pub mod scripted;
 pub mod signing;
 
 pub use control_plane::ControlPlane;

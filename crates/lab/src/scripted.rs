@@ -1,9 +1,10 @@
 //! A control plane that says whatever a test wants, which no honest one would.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use novacula_protocol::sync::SyncRequest;
@@ -12,39 +13,59 @@ use serde_json::{Value, json};
 /// Serves one path that is not the control plane's: gets the head of the request and the connection.
 pub type Serve = dyn Fn(&str, &mut TcpStream) + Send + Sync;
 
-/// A listening control plane; its threads end with the test.
+/// The longest time a sentence may take to come true.
+const LIMIT: Duration = Duration::from_secs(40);
+
+/// A listening control plane; stops listening when dropped.
 pub struct Scripted {
     port: u16,
     shared: Arc<Shared>,
+    listening: Option<JoinHandle<()>>,
 }
 
 struct Shared {
     state: Mutex<State>,
-    heard: Condvar,
+    changed: Condvar,
+    closed: AtomicBool,
 }
 
 #[derive(Default)]
 struct State {
     pending: Value,
     syncs: Vec<SyncRequest>,
+    /// Syncs of this version are heard but not answered.
+    held: Option<String>,
 }
 
 impl Scripted {
     /// Listens; everything but a sync goes to `serve`.
+    ///
+    /// # Panics
+    /// When loopback has no free port.
+    #[must_use]
     pub fn start(serve: Box<Serve>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let shared = Arc::new(Shared { state: Mutex::default(), heard: Condvar::new() });
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let port = listener.local_addr().expect("a listener has an address").port();
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            closed: AtomicBool::new(false),
+        });
         let (answering, serve) = (Arc::clone(&shared), Arc::new(serve));
-        thread::spawn(move || {
+        let listening = thread::spawn(move || {
             for connection in listener.incoming().flatten() {
+                if answering.closed.load(Ordering::SeqCst) {
+                    return;
+                }
                 let (shared, serve) = (Arc::clone(&answering), Arc::clone(&serve));
                 thread::spawn(move || answer(connection, &shared, &**serve));
             }
         });
-        Self { port, shared }
+        Self { port, shared, listening: Some(listening) }
     }
 
+    /// Where it is.
+    #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -54,7 +75,22 @@ impl Scripted {
         self.shared.lock().pending = pending;
     }
 
-    /// The first sync, of those not looked at yet, in which `look` finds something.
+    /// From now on a sync of this version waits for its answer.
+    pub fn hold(&self, version: &str) {
+        self.shared.lock().held = Some(version.to_owned());
+    }
+
+    /// Answers all that waits.
+    pub fn release(&self) {
+        self.shared.lock().held = None;
+        self.shared.changed.notify_all();
+    }
+
+    /// The first sync, of those not forgotten yet, in which `look` finds something.
+    ///
+    /// # Panics
+    /// When none comes in time; with the sentence that did not come true.
+    #[track_caller]
     pub fn hears<T>(&self, sentence: &str, mut look: impl FnMut(&SyncRequest) -> Option<T>) -> T {
         let mut state = self.shared.lock();
         let mut seen = 0;
@@ -65,11 +101,8 @@ impl Scripted {
                 }
                 seen += 1;
             }
-            let (woken, limit) = self
-                .shared
-                .heard
-                .wait_timeout(state, Duration::from_secs(40))
-                .unwrap_or_else(PoisonError::into_inner);
+            let (woken, limit) =
+                self.shared.changed.wait_timeout(state, LIMIT).unwrap_or_else(PoisonError::into_inner);
             assert!(
                 !limit.timed_out(),
                 "never heard: {sentence}; the last sync was {:#?}",
@@ -79,9 +112,28 @@ impl Scripted {
         }
     }
 
+    /// The syncs since the last [`Self::forget`], but for the first `seen`, without waiting for one.
+    #[must_use]
+    pub fn syncs_after(&self, seen: usize) -> Vec<SyncRequest> {
+        self.shared.lock().syncs.iter().skip(seen).cloned().collect()
+    }
+
     /// Forgets the syncs so far.
     pub fn forget(&self) {
         self.shared.lock().syncs.clear();
+    }
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::SeqCst);
+        self.release();
+        // A connection of our own wakes the listener up; without one it would listen on.
+        if TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+            && let Some(listening) = self.listening.take()
+        {
+            let _ = listening.join();
+        }
     }
 }
 
@@ -92,7 +144,8 @@ impl Shared {
 }
 
 fn answer(mut connection: TcpStream, shared: &Shared, serve: &Serve) {
-    let mut reader = BufReader::new(connection.try_clone().unwrap());
+    let Ok(reading) = connection.try_clone() else { return };
+    let mut reader = BufReader::new(reading);
     loop {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -111,14 +164,19 @@ fn answer(mut connection: TcpStream, shared: &Shared, serve: &Serve) {
         if !head.starts_with("POST /api/v1/syncExecutor ") {
             return serve(&head, &mut connection);
         }
+        let sync: SyncRequest = serde_json::from_slice(&body).expect("a sync can be read");
+        let version = sync.current_version.to_string();
         let mut state = shared.lock();
+        state.syncs.push(sync);
+        shared.changed.notify_all();
+        while state.held.as_ref() == Some(&version) {
+            state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
         let reply = json!({
             "controlPlaneVersion": "1.0.0", "now": "2026-01-01T00:00:00Z", "support": "in-window",
             "syncIntervalMs": 1000, "pendingUpgrade": state.pending, "preflight": [],
         });
-        state.syncs.push(serde_json::from_slice(&body).unwrap());
         drop(state);
-        shared.heard.notify_all();
         reply_with(&mut connection, "200 OK", "", reply.to_string().as_bytes());
     }
 }
