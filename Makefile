@@ -11,7 +11,7 @@ export NOVACULA_KEYS_DIR := $(LAB)/keys/trusted
 # Tests on hosts mostly wait: four at once load two processors well.
 export RUST_TEST_THREADS ?= $(shell n=$$(nproc); echo $$((n > 4 ? n : 4)))
 
-.PHONY: demo test bench package prepare
+.PHONY: demo test test-crash-points bench package prepare
 
 demo: prepare $(KEY)
 	cargo run --quiet --locked --package novacula-lab --bin demo
@@ -23,6 +23,10 @@ test: prepare $(KEY)
 	cargo test --workspace --locked --lib --bins
 	cargo test --workspace --locked --doc
 	cargo test --workspace --locked --test '*' --no-fail-fast
+
+# Every point; `make test` tries a sample of them.
+test-crash-points: prepare $(KEY)
+	NOVACULA_CRASH_POINTS=all cargo test --locked --test crash_points -- --nocapture
 
 bench: prepare $(KEY)
 	benches/run.sh

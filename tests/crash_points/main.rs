@@ -1,0 +1,130 @@
+//! Crash points: the real agent is killed, or its disk fails, at every single call by which it changes the disk; then
+//! it is started again, and whatever it promised still holds.
+//!
+//! A good release ends committed, or its attempt ends told as failed with the old binary in place; an end stays the
+//! end when the same attempt is offered again; at the path there is always a complete agent; nothing is left over.
+//!
+//! `make test` tries a sample, drawn with a seed that is printed (`NOVACULA_CRASH_SEED` repeats it);
+//! `make test-crash-points` tries them all.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test: its files and programs are its own, what it cannot have fails it, and it says what it tried"
+)]
+
+mod journey;
+mod order;
+mod plan;
+mod site;
+mod strace;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+
+use journey::{Beginnings, Journey, Trip};
+use order::Order;
+use plan::Plan;
+use site::Releases;
+
+/// Agents of one journey at once: they mostly wait.
+const AT_ONCE: usize = 5;
+
+#[test]
+fn an_upgrade_cut_short_at_any_point_ends_committed_or_told_as_failed() {
+    survives(Journey::Upgrade);
+}
+
+#[test]
+fn a_commit_cut_short_at_any_point_ends_committed() {
+    survives(Journey::Commit);
+}
+
+#[test]
+fn a_rollback_cut_short_at_any_point_ends_rolled_back() {
+    survives(Journey::RollBack);
+}
+
+#[test]
+fn a_rollback_by_hand_cut_short_at_any_point_is_carried_out_once_it_is_decided() {
+    survives(Journey::RollBackByHand);
+}
+
+#[test]
+fn a_rollback_by_hand_after_the_commit_can_be_given_again_wherever_it_was_cut_short() {
+    survives(Journey::RollBackLater);
+}
+
+/// What a kill cannot show: it loses nothing that the kernel has, a power cut does.
+#[test]
+fn an_upgrade_has_on_disk_what_the_next_step_relies_on() {
+    let calls = Trip::prepare(Journey::Upgrade, &Beginnings::make(releases())).census();
+    let mut order = Order::of(&calls);
+    order.then("the artifact is whole on disk before anything refers to it", "fsync", &["/bin/", ".part>"]);
+    order.then("so is the record of the trial", "fsync", &["/data/.novacula-agent."]);
+    order.then("it gets its name", "rename", &["/data/trial.json"]);
+    order.then("its name is on disk before the binary is touched", "fsync", &["/data>"]);
+    order.then("the old binary gets its second name", "link", &["/bin/novacula-agent\""]);
+    order.then("under which it is found", "rename", &["/bin/novacula-agent.prev\""]);
+    order.then("for good, before the first name goes", "fsync", &["/bin>"]);
+    order.then("the new binary is put in place", "rename", &[".part\"", "/bin/novacula-agent\""]);
+    order.then("for good, before it is started", "fsync", &["/bin>"]);
+    order.then("its verdict is on disk", "rename", &["/data/trial.json"]);
+    order.then("for good", "fsync", &["/data>"]);
+    order.then("then its end is remembered", "rename", &["/data/attempts.json"]);
+    order.then("for good, before the record goes", "fsync", &["/data>"]);
+    order.then("which is the last step", "unlink", &["/data/trial.json"]);
+}
+
+#[test]
+fn a_rollback_has_on_disk_what_the_next_step_relies_on() {
+    let calls = Trip::prepare(Journey::RollBack, &Beginnings::make(releases())).census();
+    let mut order = Order::of(&calls);
+    order.then("the verdict", "fsync", &["/data/.novacula-agent."]);
+    order.then("is on disk", "rename", &["/data/trial.json"]);
+    order.then("for good", "fsync", &["/data>"]);
+    order.then("then the refusal", "rename", &["/data/attempts.json"]);
+    order.then("for good, before the binary is touched", "fsync", &["/data>"]);
+    order.then("the old binary is put back", "rename", &["/bin/novacula-agent\""]);
+    order.then("for good, before the record goes", "fsync", &["/bin>"]);
+    order.then("which is the last step", "unlink", &["/data/trial.json"]);
+    order.then("for good", "fsync", &["/data>"]);
+}
+
+fn releases() -> &'static Releases {
+    static RELEASES: OnceLock<Releases> = OnceLock::new();
+    RELEASES.get_or_init(Releases::build)
+}
+
+fn survives(journey: Journey) {
+    let beginnings = Beginnings::make(releases());
+    let plan = Mutex::new(Plan::of(&Trip::prepare(journey, &beginnings).census()));
+    let failures = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                // Not held while the trip lasts.
+                let next = || lock(&plan).next();
+                while let Some(point) = next() {
+                    let trip = Trip::prepare(journey, &beginnings);
+                    match catch_unwind(AssertUnwindSafe(|| trip.meets(&point))) {
+                        Ok(was_met) => lock(&plan).note(&point, was_met),
+                        Err(_) => lock(&failures).push(point.to_string()),
+                    }
+                }
+            });
+        }
+    });
+    let plan = lock(&plan);
+    println!("{journey:?}: {plan}");
+    assert!(plan.points_met() > 0, "a plan without points proves nothing");
+    let failures = lock(&failures);
+    assert!(failures.is_empty(), "{journey:?} does not survive {failures:#?}");
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

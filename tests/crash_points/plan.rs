@@ -1,0 +1,126 @@
+//! Which points of a journey are tried: all of them, or a sample that can be drawn again.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fmt;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::OnceLock;
+
+use crate::strace::{Harm, Point, counts};
+
+/// Points of one journey in a sample.
+const SAMPLE: usize = 20;
+
+/// All points of one kind of fault at one kind of call.
+struct Line {
+    syscall: String,
+    harm: Harm,
+    /// Left to try, the next one last; endless where all are tried.
+    left: Box<dyn Iterator<Item = u32> + Send>,
+    is_over: bool,
+}
+
+pub struct Plan {
+    lines: Vec<Line>,
+    all: bool,
+    drawn: usize,
+    met: BTreeMap<(Harm, String), usize>,
+}
+
+impl Plan {
+    /// For a journey whose run without a fault makes these calls.
+    pub fn of(calls: &str) -> Self {
+        let all = env::var("NOVACULA_CRASH_POINTS").is_ok_and(|which| which == "all");
+        let mut dice = Dice(seed());
+        let mut lines = Vec::new();
+        for (syscall, count) in counts(calls) {
+            for harm in Harm::of(&syscall) {
+                let left: Box<dyn Iterator<Item = u32> + Send> = match all {
+                    true => Box::new(1..),
+                    false => Box::new(dice.shuffled(count).into_iter()),
+                };
+                lines.push(Line { syscall: syscall.clone(), harm: *harm, left, is_over: false });
+            }
+        }
+        dice.shuffle(&mut lines);
+        Self { lines, all, drawn: 0, met: BTreeMap::new() }
+    }
+
+    /// What to try next. A sample takes from every line in turn, so that many calls of one kind do not crowd out the
+    /// few of another.
+    pub fn next(&mut self) -> Option<Point> {
+        if !self.all && self.drawn >= SAMPLE {
+            return None;
+        }
+        while let Some(position) = self.lines.iter().position(|line| !line.is_over) {
+            let mut line = self.lines.remove(position);
+            let next = line.left.next();
+            let point = next.map(|nth| Point { syscall: line.syscall.clone(), nth, harm: line.harm });
+            if point.is_some() {
+                self.lines.push(line);
+                self.drawn += 1;
+                return point;
+            }
+        }
+        None
+    }
+
+    /// A point that no call met is behind the last call.
+    pub fn note(&mut self, point: &Point, was_met: bool) {
+        if was_met {
+            *self.met.entry((point.harm, point.syscall.clone())).or_default() += 1;
+        } else if self.all {
+            let same = |line: &&mut Line| line.syscall == point.syscall && line.harm == point.harm;
+            if let Some(line) = self.lines.iter_mut().find(same) {
+                line.is_over = true;
+            }
+        }
+    }
+
+    /// How many points were tried so far.
+    pub fn points_met(&self) -> usize {
+        self.met.values().sum()
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let which = if self.all { "all".to_owned() } else { format!("a sample with seed {}", seed()) };
+        write!(f, "{} points tried ({which}):", self.points_met())?;
+        self.met.iter().try_for_each(|((harm, syscall), count)| write!(f, " {harm:?} {syscall} {count},"))
+    }
+}
+
+/// `NOVACULA_CRASH_SEED`, or one of our own.
+fn seed() -> u64 {
+    static SEED: OnceLock<u64> = OnceLock::new();
+    *SEED.get_or_init(|| match env::var("NOVACULA_CRASH_SEED") {
+        Ok(text) => text.parse().expect("NOVACULA_CRASH_SEED is a number"),
+        Err(_) => RandomState::new().build_hasher().finish() >> 32,
+    })
+}
+
+/// The same numbers for the same seed (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % end as u64).unwrap()
+    }
+
+    fn shuffle<T>(&mut self, of: &mut [T]) {
+        for last in (1..of.len()).rev() {
+            of.swap(last, self.below(last + 1));
+        }
+    }
+
+    fn shuffled(&mut self, count: u32) -> Vec<u32> {
+        let mut numbers: Vec<u32> = (1..=count).collect();
+        self.shuffle(&mut numbers);
+        numbers
+    }
+}
