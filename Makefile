@@ -31,7 +31,8 @@ test-crash-points: prepare $(KEY)
 bench: prepare $(KEY)
 	benches/run.sh
 
-# What ships trusts the keys in keys/, never those of the laboratory. BINARY=PATH packages what was built and signed before.
+# What ships trusts the keys in keys/, never those of the laboratory. BINARY=PATH packages what was built and signed
+# before.
 package:
 	env -u CARGO_TARGET_DIR -u NOVACULA_KEYS_DIR packaging/package.sh $(if $(BINARY),--binary $(BINARY))
 

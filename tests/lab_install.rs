@@ -73,6 +73,22 @@ fn a_full_disk_does_not_keep_the_agent_from_starting() {
 }
 
 #[test]
+fn an_agent_that_is_installed_elsewhere_can_still_upgrade_itself() {
+    for suite in Suite::chosen() {
+        let scene = Scene::with_agent_not_installed(suite, "1.0.0");
+        let binary = "/usr/local/bin/novacula-agent";
+        scene.host.ok(&format!("mv {BINARY} {binary} && sed -i 's|{DATA_DIR}|/srv/records|' {CONFIG}"));
+        scene.host.ok(&format!("{binary} install && systemctl start {AGENT}"));
+        scene.owner().wait_for_version(EXECUTOR, "1.0.0");
+        scene.publish("1.1.0", &builds::agent("1.1.0"));
+        let ended = scene.upgrade_to("1.1.0");
+        assert_eq!(ended.stage, Stage::Completed, "{ended:#?}");
+        scene.owner().wait_for_version(EXECUTOR, "1.1.0");
+        assert_eq!(scene.host.ok(&format!("{binary}.prev --version")), "novacula-agent 1.0.0");
+    }
+}
+
+#[test]
 fn an_installed_agent_starts_with_the_host() {
     for suite in Suite::chosen() {
         let mut scene = Scene::with_agent_not_installed(suite, "1.0.0");
