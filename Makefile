@@ -11,7 +11,7 @@ export NOVACULA_KEYS_DIR := $(LAB)/keys/trusted
 # Tests on hosts mostly wait: four at once load two processors well.
 export RUST_TEST_THREADS ?= $(shell n=$$(nproc); echo $$((n > 4 ? n : 4)))
 
-.PHONY: demo test test-crash-points bench package prepare
+.PHONY: demo test test-crash-points fuzz bench package prepare
 
 demo: prepare $(KEY)
 	cargo run --quiet --locked --package novacula-lab --bin demo
@@ -19,6 +19,7 @@ demo: prepare $(KEY)
 # What fails cheaply fails first: form, lints, functions, then whole programs on real hosts.
 test: prepare $(KEY)
 	cargo fmt --all --check
+	shellcheck .ci/run tests/*.sh packaging/*.sh benches/*.sh crates/lab/src/host/*.sh
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 	cargo test --workspace --locked --lib --bins
 	cargo test --workspace --locked --doc
@@ -27,6 +28,16 @@ test: prepare $(KEY)
 # Every point; `make test` tries a sample of them.
 test-crash-points: prepare $(KEY)
 	NOVACULA_CRASH_POINTS=all cargo test --locked --test crash_points -- --nocapture
+
+# fuzz/README.md says what each target tries and what the compiler for it is. New finds stay in target/fuzz.
+FUZZ_SECONDS ?= 180
+fuzz: export CARGO_TARGET_DIR := $(CURDIR)/target/fuzz
+fuzz: prepare $(KEY)
+	for target in $$(cargo +nightly fuzz list); do \
+		mkdir -p target/fuzz/corpus/$$target && \
+		cargo +nightly fuzz run $$target target/fuzz/corpus/$$target fuzz/corpus/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=20 || exit 1; \
+	done
 
 bench: prepare $(KEY)
 	benches/run.sh

@@ -27,6 +27,7 @@ need python3 python3
 need openssl openssl
 need curl curl
 need git git
+need shellcheck shellcheck
 need rpmbuild rpm
 if [ -n "$packages" ]; then
     if ! has apt-get; then
