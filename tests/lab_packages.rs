@@ -53,6 +53,8 @@ fn a_newer_package_replaces_the_binary_and_an_older_one_adopts_it() {
         scene.owner().wait_for_version(EXECUTOR, "1.1.0");
         assert_eq!(scene.sha256(PREVIOUS), old, "what was replaced is kept");
         assert_eq!(scene.host.read(CONFIG), config);
+        let repaired = scene.host.sh(&format!("{BINARY} repair"));
+        assert_eq!(repaired.code, 3, "what the package brought belongs here: {repaired:?}");
 
         scene.publish("1.4.0", &builds::agent("1.4.0"));
         assert_eq!(scene.upgrade_to("1.4.0").stage, Stage::Completed);
