@@ -209,6 +209,10 @@ impl ControlPlaneConfig {
             .url
             .ok_or("[control_plane] url is missing; expected something like https://novacula.example.com")?;
         let url = url.trim_end_matches('/').to_owned();
+        // Every sentence about the control plane names it.
+        if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(format!("[control_plane] url must be printable ASCII without spaces, it is {url:?}"));
+        }
         let uri: ureq::http::Uri =
             url.parse().map_err(|e| format!("[control_plane] url must be a URL, it is {url:?}: {e}"))?;
         let host = uri.host().unwrap_or_default();
@@ -313,6 +317,8 @@ mod tests {
             (cp(""), "url is missing"),
             (cp("url = \"\""), "url must"),
             (cp("url = \"ftp://x\""), "must start with https://"),
+            (cp("url = \"https://x/\\u007f\""), "printable ASCII"),
+            (cp("url = \"https://x/\\u202e\""), "printable ASCII"),
             (cp("url = \"http://cp.example.com\"\naccess_token = \"x\""), "allow_plain_http"),
             (cp("url = \"https://x\"\naccess_token = \"a b\""), "printable word"),
             (cp("url = \"https://x\"\naccess_token = \"a\"\naccess_token_file = \"/b\""), "both"),
