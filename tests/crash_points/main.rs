@@ -63,6 +63,7 @@ fn a_rollback_by_hand_after_the_commit_can_be_given_again_wherever_it_was_cut_sh
 fn an_upgrade_has_on_disk_what_the_next_step_relies_on() {
     let calls = Trip::prepare(Journey::Upgrade, &Beginnings::make(releases())).census();
     let mut order = Order::of(&calls);
+    order.never("at no instant is there no binary", "unlink", &["/bin/novacula-agent\""]);
     order.then("the artifact is whole on disk before anything refers to it", "fsync", &["/bin/", ".part>"]);
     order.then("so is the record of the trial", "fsync", &["/data/.novacula-agent."]);
     order.then("it gets its name", "rename", &["/data/trial.json"]);
@@ -83,6 +84,7 @@ fn an_upgrade_has_on_disk_what_the_next_step_relies_on() {
 fn a_rollback_has_on_disk_what_the_next_step_relies_on() {
     let calls = Trip::prepare(Journey::RollBack, &Beginnings::make(releases())).census();
     let mut order = Order::of(&calls);
+    order.never("at no instant is there no binary", "unlink", &["/bin/novacula-agent\""]);
     order.then("the verdict", "fsync", &["/data/.novacula-agent."]);
     order.then("is on disk", "rename", &["/data/trial.json"]);
     order.then("for good", "fsync", &["/data>"]);

@@ -14,13 +14,21 @@ impl<'a> Order<'a> {
     /// The next call of `name` in which all of `parts` stand, behind the one found before.
     #[track_caller]
     pub fn then(&mut self, sentence: &str, name: &str, parts: &[&str]) {
-        let is_it = |line: &&str| {
-            let call = line.split_once(' ').map_or("", |(_, call)| call.trim_start());
-            call.starts_with(name) && parts.iter().all(|part| call.contains(part))
-        };
-        let Some(position) = self.left.iter().position(is_it) else {
+        let Some(position) = self.left.iter().position(|line| is_call(line, name, parts)) else {
             panic!("{sentence}: no {name} of {parts:?} among\n{}", self.left.join("\n"));
         };
         self.left.drain(..=position);
     }
+
+    /// No such call is left.
+    #[track_caller]
+    pub fn never(&self, sentence: &str, name: &str, parts: &[&str]) {
+        let found = self.left.iter().find(|line| is_call(line, name, parts));
+        assert!(found.is_none(), "{sentence}: {found:?}");
+    }
+}
+
+fn is_call(line: &str, name: &str, parts: &[&str]) -> bool {
+    let call = line.split_once(' ').map_or("", |(_, call)| call.trim_start());
+    call.starts_with(name) && parts.iter().all(|part| call.contains(part))
 }

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use crate::strace::{Harm, Point, counts};
 
 /// Points of one journey in a sample.
-const SAMPLE: usize = 20;
+const SAMPLE: usize = 24;
 
 /// All points of one kind of fault at one kind of call.
 struct Line {
@@ -18,6 +18,13 @@ struct Line {
     /// Left to try, the next one last; endless where all are tried.
     left: Box<dyn Iterator<Item = u32> + Send>,
     is_over: bool,
+}
+
+impl Line {
+    fn comes_first(&self) -> bool {
+        // Of link, rename and unlink, under all their names.
+        self.harm == Harm::Kill && (self.syscall.contains("link") || self.syscall.starts_with("rename"))
+    }
 }
 
 pub struct Plan {
@@ -43,11 +50,12 @@ impl Plan {
             }
         }
         dice.shuffle(&mut lines);
+        lines.sort_by_key(|line| !line.comes_first());
         Self { lines, all, drawn: 0, met: BTreeMap::new() }
     }
 
-    /// What to try next. A sample takes from every line in turn, so that many calls of one kind do not crowd out the
-    /// few of another.
+    /// What to try next. A sample takes every kill between two changes of a name, which are few and matter most; then
+    /// it takes from every line in turn, so that many calls of one kind do not crowd out the few of another.
     pub fn next(&mut self) -> Option<Point> {
         if !self.all && self.drawn >= SAMPLE {
             return None;
@@ -57,7 +65,8 @@ impl Plan {
             let next = line.left.next();
             let point = next.map(|nth| Point { syscall: line.syscall.clone(), nth, harm: line.harm });
             if point.is_some() {
-                self.lines.push(line);
+                let back_at = if !self.all && line.comes_first() { 0 } else { self.lines.len() };
+                self.lines.insert(back_at, line);
                 self.drawn += 1;
                 return point;
             }

@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use novacula_agent::disk::sha256_of;
+use novacula_agent::upgrade::trial::Records;
 use novacula_lab::scripted::{Scripted, reply_with};
 use novacula_lab::{Signer, builds, wait_for};
 use novacula_protocol::Stage;
@@ -83,6 +84,10 @@ impl<'a> Site<'a> {
                 copy(&releases.old, &bin.join("novacula-agent"));
             }
         }
+        // The record of an open trial names the binary.
+        let records = Records::open(&data).unwrap();
+        let binary = bin.join("novacula-agent");
+        records.lock().unwrap().change_trial(|trial| trial.binary = binary).unwrap();
         let bytes = releases.bytes;
         let control_plane =
             Scripted::start(Box::new(move |_, connection| reply_with(connection, "200 OK", "", bytes)));
