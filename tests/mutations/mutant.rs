@@ -30,7 +30,8 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    /// One of `0..bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.throw() % bound.max(1) as u64).expect("it is below a usize")
     }
 }
