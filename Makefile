@@ -33,7 +33,7 @@ test-crash-points: prepare $(KEY)
 FUZZ_SECONDS ?= 180
 fuzz: export CARGO_TARGET_DIR := $(CURDIR)/target/fuzz
 fuzz: prepare $(KEY)
-	for target in $$(cargo +nightly fuzz list); do \
+	targets=$$(cargo +nightly fuzz list) && for target in $$targets; do \
 		mkdir -p target/fuzz/corpus/$$target && \
 		cargo +nightly fuzz run $$target target/fuzz/corpus/$$target fuzz/corpus/$$target -- \
 			-max_total_time=$(FUZZ_SECONDS) -timeout=20 || exit 1; \
