@@ -1,6 +1,8 @@
 //! The messages as they are on the wire. A golden file is kept for ever: what an old executor or an old control plane
 //! once said must be understood by every later version.
 
+#![allow(clippy::unwrap_used, clippy::type_complexity, reason = "a test: what it cannot read fails it")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
