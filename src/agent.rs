@@ -87,6 +87,8 @@ struct Course<'scope> {
     in_hand: Option<InHand<'scope>>,
     /// The end to tell until the control plane stops offering it.
     telling: Option<EndedAttempt>,
+    /// Ends that the disk was too full for.
+    unwritten: Vec<EndedAttempt>,
     /// Lines of its log that were not acknowledged while it was in hand.
     lines: Vec<LogLine>,
     /// Offered, but asked to pause before it began.
@@ -119,6 +121,7 @@ impl Agent<'_> {
             intent: None,
             in_hand: None,
             telling: None,
+            unwritten: Vec::new(),
             lines: Vec::new(),
             paused: None,
             preflight: Vec::new(),
@@ -282,7 +285,8 @@ impl Agent<'_> {
             say_not_now(course, "the pending upgrade must have an upgradeId of 1 to 128 bytes, it has not");
             return Ok(());
         }
-        let ended = self.records.ended()?;
+        self.write_ends(course);
+        let ended: Vec<_> = self.records.ended()?.into_iter().chain(course.unwritten.clone()).collect();
         let held = self.records.hold(now)?;
         let standing = Standing {
             version: &self.build.version,

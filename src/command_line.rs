@@ -158,6 +158,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Str
             Long("downgrade") if on(&["upgrade"]) => found.downgrade = true,
             Value(word) if command.is_none() => command = Some(word.to_string_lossy().into_owned()),
             Value(file) if on(&["verify"]) && found.file.is_none() => found.file = Some(file.into()),
+            // The units may be newer than the previous binary that they run, and a judge must judge.
+            _ if on(&["judge"]) => {}
             other => return Err(other.unexpected().to_string()),
         }
     }
@@ -254,6 +256,12 @@ mod tests {
         assert_eq!(asked, Asked { command: Command::Status, config: Some("/x".into()), json: true });
         assert_eq!(read("-c /x run").unwrap().config, Some("/x".into()));
         assert_eq!(read("rollback --help").unwrap().command, Command::Help);
+    }
+
+    #[test]
+    fn a_judge_judges_under_units_of_a_newer_version() {
+        let asked = read("judge --config /c --data-dir /d --from-the-future yes --flag").unwrap();
+        assert_eq!(asked.command, Command::Judge { data_dir: "/d".into() });
     }
 
     #[test]

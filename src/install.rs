@@ -68,7 +68,10 @@ pub fn uninstall() -> Result<Vec<PathBuf>, Error> {
 /// # Errors
 /// A path of this installation cannot be written into a unit.
 pub fn drifted(places: &Places, data_dir: &Path) -> Result<Vec<PathBuf>, Error> {
-    let differs = |(path, text): (PathBuf, String)| {
+    // A package brings the same units to another directory.
+    let differs = |(written, text): (PathBuf, String)| {
+        let name = written.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let path = systemd::fragment_path(name).unwrap_or(written);
         (!std::fs::read(&path).is_ok_and(|present| present == text.as_bytes())).then_some(path)
     };
     Ok(units(places, data_dir)?.into_iter().filter_map(differs).collect())

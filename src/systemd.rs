@@ -123,6 +123,14 @@ pub fn armed_for_ms(now_ms: u64) -> Option<u64> {
     Some(now_ms.saturating_sub(since_us / 1_000))
 }
 
+/// The file that systemd has read a unit from; `None` when it knows none.
+#[must_use]
+pub fn fragment_path(unit: &str) -> Option<PathBuf> {
+    let text =
+        is_running().then(|| systemctl(&["show", unit, "-p", "FragmentPath", "--value"]).ok()).flatten()?;
+    Some(text.trim()).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
 /// The program that a unit runs; `None` when the unit is not known.
 #[must_use]
 pub fn exec_path(unit: &str) -> Option<PathBuf> {

@@ -172,11 +172,27 @@ impl Agent<'_> {
         EndedAttempt::of(header, stage, status, error, (self.clock.wall)())
     }
 
-    /// Remembers an end, then tells it at once. The memory is what counts.
+    /// Remembers an end, then tells it at once. The memory is what counts: where the disk is too full for it, this
+    /// process keeps it until there is room, so that the attempt is not tried again meanwhile.
     pub(super) fn end(&self, course: &mut Course<'_>, ended: EndedAttempt) {
-        self.note(true, |records| records.remember(ended.clone()));
+        course.unwritten.push(ended.clone());
+        self.write_ends(course);
         course.telling = Some(ended);
         self.ring(course);
+    }
+
+    /// Writes the ends that could not be written before.
+    pub(super) fn write_ends(&self, course: &mut Course<'_>) {
+        if course.unwritten.is_empty() {
+            return;
+        }
+        let written = self.records.lock().and_then(|mut records| {
+            course.unwritten.iter().try_for_each(|ended| records.remember(ended.clone()))
+        });
+        match written {
+            Ok(()) => course.unwritten.clear(),
+            Err(e) => log::error!("{}", chain(&e)),
+        }
     }
 
     pub(super) fn note(
