@@ -10,6 +10,9 @@ use std::process::{Command, Stdio};
 use crate::checkout;
 
 /// Puts a file in place at once, with its folder and this mode; what was there before is replaced, never written into.
+///
+/// # Panics
+/// When it cannot be written.
 pub fn install(bytes: &[u8], place: &Path, mode: u32) {
     let arriving = checkout::beside(place, "arriving");
     let mut writer = Command::new("install")

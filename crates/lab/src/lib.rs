@@ -28,6 +28,7 @@ pub mod signing;
 pub use control_plane::ControlPlane;
 pub use faults::{Fault, faulty_release};
 pub use host::{Host, Output, Suite};
+pub use install::install;
 pub use people::Person;
 pub use scene::Scene;
 pub use signing::Signer;
