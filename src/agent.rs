@@ -130,6 +130,7 @@ impl Agent<'_> {
             bell,
             listen,
         };
+        self.forget_starts();
         systemd::notify("READY=1");
         // Whatever is wrong with the records, an agent that syncs can still be told what to do about it.
         match self.settle(&mut course) {

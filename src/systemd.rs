@@ -99,7 +99,7 @@ pub fn agent_service() -> Result<Service, Error> {
 /// It would not: the units are missing, or written for another place.
 pub fn arm_trial_timer(previous: &Path, data_dir: &Path) -> Result<(), Error> {
     // What crashed before the swap must not be counted against what comes after it.
-    systemctl(&["reset-failed", AGENT])?;
+    forget_starts()?;
     let (path, judged) = (exec_path(ROLLBACK), judged_data_dir());
     if path.as_deref() != Some(previous) || judged.as_deref() != Some(data_dir) {
         return Err(Error::host(format!(
@@ -157,13 +157,21 @@ pub fn disarm_trial_timer() -> Result<(), Error> {
     systemctl(&["--no-block", "stop", TRIAL_TIMER]).map(drop)
 }
 
+/// Lets the starts so far count no more: the limit is there to end a trial, not an agent that others restart often.
+///
+/// # Errors
+/// systemd does not answer.
+pub fn forget_starts() -> Result<(), Error> {
+    systemctl(&["reset-failed", AGENT]).map(drop)
+}
+
 /// Asks for a restart of the agent, and does not wait: the asker is in the cgroup that ends with it.
 ///
 /// # Errors
 /// systemd does not answer.
 pub fn restart_agent() -> Result<(), Error> {
     // A start that is refused because of earlier starts would look like a crash of the new binary.
-    systemctl(&["reset-failed", AGENT])?;
+    forget_starts()?;
     systemctl(&["--no-block", "restart", AGENT]).map(drop)
 }
 
@@ -172,7 +180,7 @@ pub fn restart_agent() -> Result<(), Error> {
 /// # Errors
 /// systemd does not answer.
 pub fn start_agent() -> Result<(), Error> {
-    systemctl(&["reset-failed", AGENT])?;
+    forget_starts()?;
     systemctl(&["--no-block", "start", AGENT]).map(drop)
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use novacula_lab::scene::{AGENT, BINARY, CONFIG, DATA_DIR, EXECUTOR, PREVIOUS, ROLLBACK, TRIAL_TIMER};
-use novacula_lab::{Fault, Scene, Suite, builds, faulty_release};
+use novacula_lab::{Fault, Scene, Suite, builds, faulty_release, wait_for};
 use novacula_protocol::{RefusalCode, Stage};
 
 fn refused(scene: &Scene, version: &str, code: RefusalCode) {
@@ -52,6 +52,24 @@ fn an_agent_whose_config_is_away_for_a_while_comes_back_by_itself() {
         scene.host.ok(&format!("mv {CONFIG}.away {CONFIG}"));
         scene.wait_for_journal(AGENT, "1.0.0 is running, syncing with");
         assert_eq!(scene.host.property(AGENT, "NRestarts"), "0");
+    }
+}
+
+#[test]
+fn an_agent_that_others_restart_and_kill_again_and_again_keeps_running() {
+    for suite in Suite::chosen() {
+        let scene = Scene::with_agent(suite, "1.0.0");
+        scene.host.ok(&format!("for n in 1 2 3 4 5 6; do systemctl restart {AGENT} || exit; done"));
+        for _ in 0..5 {
+            let pid = scene.host.property(AGENT, "MainPID");
+            scene.host.ok(&format!("kill -KILL {pid}"));
+            wait_for("another agent runs in its place", Duration::from_secs(20), || {
+                let is_up = scene.host.property(AGENT, "ActiveState") == "active";
+                (is_up && scene.host.property(AGENT, "MainPID") != pid).then_some(())
+            });
+        }
+        scene.owner().wait_for_version(EXECUTOR, "1.0.0");
+        assert_eq!(scene.host.property(AGENT, "ActiveState"), "active");
     }
 }
 

@@ -8,11 +8,25 @@ use crate::error::chain;
 use crate::{disk, systemd};
 
 impl Agent<'_> {
+    /// Three starts within two minutes end a trial. Without one, whoever restarts or kills an agent three times must
+    /// not be the end of it. Before READY, so that the next restart finds it done.
+    pub(super) fn forget_starts(&self) {
+        if systemd::supervises_us()
+            && self.is_without_trial()
+            && let Err(e) = systemd::forget_starts()
+        {
+            log::warn!("{}", chain(&e));
+        }
+    }
+
+    fn is_without_trial(&self) -> bool {
+        self.records.trial().is_ok_and(|trial| trial.is_none())
+            && self.records.trial_is_unreadable().is_ok_and(|unreadable| !unreadable)
+    }
+
     /// The dead-man's switch of a trial that has ended is of no more use.
     pub(super) fn disarm(&self, course: &Course<'_>) {
-        let is_over = course.trial.is_none()
-            && self.records.trial().is_ok_and(|trial| trial.is_none())
-            && self.records.trial_is_unreadable().is_ok_and(|unreadable| !unreadable);
+        let is_over = course.trial.is_none() && self.is_without_trial();
         if is_over
             && systemd::supervises_us()
             && let Err(e) = systemd::disarm_trial_timer()

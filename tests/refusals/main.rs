@@ -17,7 +17,7 @@ use std::process::{Child, Command, Stdio};
 use novacula_agent::disk::sha256_of;
 use novacula_agent::upgrade::trial::Records;
 use novacula_lab::scripted::{Scripted, Serve, reply_with};
-use novacula_lab::{Fault, Signer, builds, faulty_release};
+use novacula_lab::{Fault, Signer, builds, faulty_release, install};
 use novacula_protocol::{RefusalCode, Stage, Status};
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ impl Bench {
         let directory = tempfile::tempdir().unwrap();
         let binary = directory.path().join("bin/novacula-agent");
         fs::create_dir(directory.path().join("bin")).unwrap();
-        fs::copy(builds::agent(HERE), &binary).unwrap();
+        install(&fs::read(builds::agent(HERE)).unwrap(), &binary, 0o755);
         let config = directory.path().join("agent.toml");
         let text = format!(
             "[agent]\nname = \"bench\"\ndata_dir = {:?}\nsync_interval_ms = 1000\n\
