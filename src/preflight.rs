@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, FsType, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, statfs};
+use nix::sys::statfs::{FsType, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, statfs};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use novacula_protocol::signature::TrustedKeys;
 use novacula_protocol::sync::PreflightResult;
@@ -130,7 +130,7 @@ fn local_filesystem(subject: &Subject<'_>) -> Result<String, Error> {
     const CIFS: FsType = FsType(0xff53_4d42_u32 as _);
     for directory in [directory(subject), subject.records.data_dir()] {
         let kind = statfs(directory).doing(|| format!("look at {}", directory.display()))?.filesystem_type();
-        if [NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, CIFS, CGROUP2_SUPER_MAGIC].contains(&kind) {
+        if [NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, CIFS].contains(&kind) {
             return Err(Error::host(format!(
                 "{} must be on a disk of this host, it is on a network file system",
                 directory.display()
