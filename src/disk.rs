@@ -13,8 +13,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Doing as _, Error};
 
+mod follow; // a download read back while it comes
 mod incoming; // a download, and the complete file it becomes
 
+pub use follow::Follower;
 pub use incoming::{Incoming, Sealed};
 
 /// Every temporary file of ours starts with this, so that leftovers can be told from other people's files.

@@ -17,7 +17,7 @@ pub mod hand; // the upgrade in hand: told and steered
 pub mod judge; // pure: wait, commit, roll back or discard
 pub mod swap; // record, link, rename; and the way back
 pub mod trial; // the trial record and the ended attempts
-pub mod verify; // bytes → VerifiedArtifact
+pub mod verify; // bytes of the file → VerifiedArtifact
 
 use std::path::Path;
 
@@ -28,7 +28,7 @@ use novacula_protocol::{LogLevel, RefusalCode, Stage};
 use self::admit::Admitted;
 use self::hand::Hand;
 use self::trial::{Elapsed, Records, Trial, find};
-use self::verify::{Check, VerifiedArtifact};
+use self::verify::VerifiedArtifact;
 use crate::control_plane::ControlPlane;
 use crate::disk::{self, Incoming};
 use crate::error::Error;
@@ -88,20 +88,25 @@ pub fn carry_out(admitted: &Admitted, means: &Means<'_>, hand: &Hand) -> Result<
 
     hand.enter(Stage::Download);
     let signature = ReleaseSignature::parse(&spec.signature)?;
-    let mut check = Check::begin(&signature, means.keys)?;
     let mut incoming = Incoming::beside(&means.places.binary, &spec.sha256)?;
-    if let Err(e) = fetch::fetch(spec, means, &mut incoming, &mut check, hand) {
-        if matches!(e, Error::NotNow(_)) {
-            incoming.keep();
+    let fetched = verify::check_while(&mut incoming, &signature, means.keys, |incoming| {
+        fetch::fetch(spec, means, incoming, hand)
+    });
+    let checked = match fetched {
+        Ok(checked) => checked,
+        Err(e) => {
+            if matches!(e, Error::NotNow(_)) {
+                incoming.keep();
+            }
+            return Err(e);
         }
-        return Err(e);
-    }
+    };
     hand.checkpoint()?;
 
     hand.enter(Stage::Verify);
     let was_kept = incoming.was_kept();
     let artifact =
-        verify::verify(incoming.seal()?, check, spec, means.build.target).map_err(|e| match e {
+        verify::verify(incoming.seal()?, checked, spec, means.build.target).map_err(|e| match e {
             // A power cut may have spoilt what an earlier try had kept: that is no reason to blame the release.
             Error::Refused(refusal) if was_kept && refusal.code == RefusalCode::Sha256Mismatch => {
                 Error::NotNow("what an earlier try had fetched was spoilt; beginning again".to_owned())

@@ -1,13 +1,14 @@
 //! A download on its way, and the complete file it becomes.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 use tempfile::TempPath;
 
+use super::follow::{Follower, Growth};
 use super::{TEMPORARY_PREFIX, directory_of, sync_directory};
 use crate::error::{Doing as _, Error};
 
@@ -18,6 +19,7 @@ pub struct Incoming {
     beside: PathBuf,
     length: u64,
     was_kept: bool,
+    growth: Growth,
 }
 
 /// The name of the download of an artifact: the same for every try, so that one cut short is found again.
@@ -38,7 +40,7 @@ impl Incoming {
         let path = directory.join(file_name(sha256));
         let open = || -> io::Result<(File, u64)> {
             if let Ok(file) =
-                OpenOptions::new().read(true).write(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(&path)
+                OpenOptions::new().read(true).append(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(&path)
             {
                 let found = file.metadata()?;
                 // Anything but a file that only we can have written is not a download of ours.
@@ -50,13 +52,15 @@ impl Incoming {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
                 _ => {}
             }
-            let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+            let file = OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(&path)?;
             Ok((file, 0))
         };
         let (file, length) =
             open().doing(|| format!("create a temporary file in {}", directory.display()))?;
         let name = TempPath::try_from_path(&path).doing(|| format!("name {}", path.display()))?;
-        Ok(Self { file, name, beside: binary.to_owned(), length, was_kept: length > 0 })
+        let growth = Growth::default();
+        growth.grown_to(length);
+        Ok(Self { file, name, beside: binary.to_owned(), length, was_kept: length > 0, growth })
     }
 
     /// The bytes that are here.
@@ -71,27 +75,13 @@ impl Incoming {
         self.was_kept
     }
 
-    /// Reads what is here from the first byte; the next bytes go behind it.
+    /// One who reads the bytes that are here and those that will come.
     ///
     /// # Errors
-    /// The file cannot be read.
-    pub fn read_back(&mut self, mut each: impl FnMut(&[u8])) -> Result<(), Error> {
-        let mut read = || -> io::Result<u64> {
-            self.file.seek(SeekFrom::Start(0))?;
-            let mut chunk = vec![0; 64 * 1024];
-            let mut length = 0;
-            loop {
-                match self.file.read(&mut chunk)? {
-                    0 => return Ok(length),
-                    read => {
-                        each(&chunk[..read]);
-                        length += read as u64;
-                    }
-                }
-            }
-        };
-        self.length = read().doing(|| format!("read {}", self.name.display()))?;
-        Ok(())
+    /// There are too many open files.
+    pub fn follower(&self) -> Result<Follower, Error> {
+        let file = self.file.try_clone().doing(|| format!("read {}", self.name.display()))?;
+        Ok(Follower { file, path: self.name.to_path_buf(), growth: self.growth.clone() })
     }
 
     /// Appends bytes.
@@ -101,6 +91,7 @@ impl Incoming {
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.file.write_all(bytes).doing(|| format!("write {}", self.name.display()))?;
         self.length += bytes.len() as u64;
+        self.growth.grown_to(self.length);
         Ok(())
     }
 
@@ -109,13 +100,15 @@ impl Incoming {
     /// # Errors
     /// The file cannot be cut.
     pub fn begin_again(&mut self) -> Result<(), Error> {
-        self.file
-            .set_len(0)
-            .and_then(|()| self.file.seek(SeekFrom::Start(0)))
-            .doing(|| format!("empty {}", self.name.display()))?;
-        self.length = 0;
-        self.was_kept = false;
-        Ok(())
+        // Told first, so that nobody takes a file that has become shorter for a broken one.
+        self.growth.begin_again();
+        (self.length, self.was_kept) = (0, false);
+        self.file.set_len(0).doing(|| format!("empty {}", self.name.display()))
+    }
+
+    /// No more bytes will come: these are all, or nobody wants them.
+    pub fn end(&self, is_complete: bool) {
+        self.growth.end(is_complete);
     }
 
     /// Leaves what is here for the next try.
@@ -206,10 +199,11 @@ mod tests {
         first.keep();
         let mut second = Incoming::beside(&binary, SHA256).unwrap();
         assert!(second.was_kept());
-        let mut seen = Vec::new();
-        second.read_back(|bytes| seen.extend_from_slice(bytes)).unwrap();
+        let follower = second.follower().unwrap();
         second.append(b"way").unwrap();
-        assert_eq!((seen.as_slice(), second.length()), (&b"half"[..], 7));
+        second.end(true);
+        let seen = follower.read(Vec::new, |seen, bytes| seen.extend_from_slice(bytes)).unwrap();
+        assert_eq!((seen.as_slice(), second.length()), (&b"halfway"[..], 7));
         let sealed = second.seal().unwrap();
         assert_eq!(fs::read(sealed.path()).unwrap(), b"halfway");
         sealed.rename_over(&binary).unwrap();

@@ -12,7 +12,6 @@ use super::Means;
 use super::admit::secure_url;
 use super::hand::Hand;
 use super::trial::Download;
-use super::verify::Check;
 use crate::control_plane::{ControlPlane, Origin};
 use crate::disk::Incoming;
 use crate::error::{Error, printable};
@@ -24,9 +23,10 @@ const STALL: Duration = Duration::from_secs(30);
 /// A connection that brings less than this in a minute is as good as dead, in bytes.
 const LEAST_A_MINUTE: u64 = 16 * 1024;
 const MINUTE_MS: u64 = 60_000;
-const CHUNK: usize = 64 * 1024;
+/// What is received and written at once, in bytes; there is one such buffer more in the client.
+const CHUNK: usize = 256 * 1024;
 
-/// Fetches the artifact into `incoming` and through `check`, going on behind the bytes that are there already.
+/// Fetches the artifact into `incoming`, going on behind the bytes that are there already.
 ///
 /// # Errors
 /// `size_mismatch`, `insecure_url`, `download_failed`; *not now* for whatever another try may heal.
@@ -34,7 +34,6 @@ pub fn fetch(
     spec: &AgentUpgradeSpec,
     means: &Means<'_>,
     incoming: &mut Incoming,
-    check: &mut Check<'_>,
     hand: &Hand,
 ) -> Result<(), Error> {
     let known = means.records.download()?.filter(|known| known.sha256 == spec.sha256);
@@ -42,7 +41,6 @@ pub fn fetch(
     if incoming.length() > 0 && !resumable {
         incoming.begin_again()?;
     }
-    incoming.read_back(|bytes| check.update(bytes))?;
     hand.bytes(incoming.length());
     if incoming.length() == spec.size {
         return Ok(());
@@ -54,7 +52,6 @@ pub fn fetch(
         206 if continues(answer.headers(), incoming.length(), spec.size) => {}
         200 => {
             incoming.begin_again()?;
-            check.begin_again()?;
             note(means, spec, answer.headers())?;
         }
         status => {
@@ -69,7 +66,7 @@ pub fn fetch(
     if let Some(stated) = answer.body().content_length().filter(|stated| *stated != due) {
         return Err(wrong_size(spec, &format!("the server announces {stated} of {due} that are due")));
     }
-    receive(answer, spec, means.bytes_per_second, incoming, check, hand)
+    receive(answer, spec, means.bytes_per_second, incoming, hand)
 }
 
 fn receive(
@@ -77,7 +74,6 @@ fn receive(
     spec: &AgentUpgradeSpec,
     bytes_per_second: Option<u64>,
     incoming: &mut Incoming,
-    check: &mut Check<'_>,
     hand: &Hand,
 ) -> Result<(), Error> {
     let mut body = answer.into_body().into_reader();
@@ -98,7 +94,6 @@ fn receive(
             return Err(wrong_size(spec, "more came"));
         }
         let bytes = &chunk[..usize::try_from(read).unwrap_or(CHUNK)];
-        check.update(bytes);
         incoming.append(bytes)?;
         hand.bytes(incoming.length());
         match pace.took(read, hand.ticks_ms()) {
@@ -196,6 +191,7 @@ fn request(
         let answer = request
             .config()
             .timeout_per_read(Some(STALL))
+            .input_buffer_size(CHUNK)
             .build()
             .call()
             .map_err(|e| Error::NotNow(format!("the artifact cannot be fetched: {e}")))?;

@@ -4,7 +4,7 @@ use std::io::{self, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -16,40 +16,72 @@ use novacula_protocol::{Refusal, RefusalCode};
 use semver::Version;
 use sha2::{Digest as _, Sha256};
 
-use crate::disk::{self, Sealed, hex};
-use crate::error::{Error, printable};
+use crate::disk::{Incoming, Sealed, hex};
+use crate::error::{Doing as _, Error, printable};
 
-/// Hash and signature of the bytes so far: both in the one pass in which they arrive.
-pub struct Check<'a> {
+/// Both hashes of a complete download, made of what its file gave back.
+pub struct Checked<'a> {
     sha256: Sha256,
     verifier: Verifier<'a>,
-    signature: &'a ReleaseSignature,
-    keys: &'a TrustedKeys,
 }
 
-impl<'a> Check<'a> {
-    /// Begins; no byte is worth fetching under a signature that can never count.
-    ///
-    /// # Errors
-    /// `untrusted_key`, `signature_legacy`.
-    pub fn begin(signature: &'a ReleaseSignature, keys: &'a TrustedKeys) -> Result<Self, Refusal> {
-        Ok(Self { sha256: Sha256::new(), verifier: signature.verifier(keys)?, signature, keys })
-    }
+/// How much a download gives way to whatever else the host does.
+const NICENESS: i32 = 10;
 
-    /// Takes the next bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.sha256.update(bytes);
-        self.verifier.update(bytes);
-    }
+/// Runs `fetch` and hashes what it puts into `incoming`, each in a thread of its own: what is read back from the file
+/// counts, so that a disk or a memory that spoils bytes is found out like a network that does.
+///
+/// # Errors
+/// `untrusted_key` and `signature_legacy` before the first byte: none is worth fetching under a signature that can never
+/// count. Those of `fetch`; the host failed.
+pub fn check_while<'a>(
+    incoming: &mut Incoming,
+    signature: &'a ReleaseSignature,
+    keys: &'a TrustedKeys,
+    fetch: impl FnOnce(&mut Incoming) -> Result<(), Error> + Send,
+) -> Result<Checked<'a>, Error> {
+    let untouched = signature.verifier(keys)?;
+    let (first, second, third) = (incoming.follower()?, incoming.follower()?, incoming.follower()?);
+    thread::scope(|scope| {
+        let started = || {
+            let fetch = helper("fetch", scope, move || {
+                let fetched = fetch(incoming);
+                // Whatever happened, nobody waits for more.
+                incoming.end(fetched.is_ok());
+                fetched
+            })?;
+            let sha256 =
+                helper("sha256", scope, move || first.read(Sha256::new, |hash, bytes| hash.update(bytes)))?;
+            let verifier = helper("prehash", scope, move || {
+                second.read(|| untouched.clone(), |verifier, bytes| verifier.update(bytes))
+            })?;
+            let sync = helper("sync", scope, move || third.sync_behind())?;
+            Ok::<_, io::Error>((fetch, sha256, verifier, sync))
+        };
+        let (fetch, sha256, verifier, sync) =
+            started().doing(|| "start a thread for the download".to_owned())?;
+        joined(fetch)?;
+        // The kernel tells of a broken write once, to whoever asks first.
+        joined(sync)?;
+        Ok(Checked { sha256: joined(sha256)?, verifier: joined(verifier)? })
+    })
+}
 
-    /// Forgets all bytes.
-    ///
-    /// # Errors
-    /// As [`Check::begin`].
-    pub fn begin_again(&mut self) -> Result<(), Refusal> {
-        *self = Self::begin(self.signature, self.keys)?;
-        Ok(())
-    }
+fn joined<T>(helper: ScopedJoinHandle<'_, Result<T, Error>>) -> Result<T, Error> {
+    helper.join().unwrap_or_else(|_| Err(Error::host("a helper of the download panicked")))
+}
+
+/// A thread of a download.
+fn helper<'scope, T: Send + 'scope>(
+    name: &str,
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> io::Result<ScopedJoinHandle<'scope, T>> {
+    thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, || {
+        // A refused wish to give way is no reason not to upgrade.
+        let _ = rustix::process::nice(NICENESS);
+        work()
+    })
 }
 
 /// A complete artifact whose bytes, signature and signed fields are what the spec asks for, and which runs here.
@@ -85,25 +117,18 @@ impl VerifiedArtifact {
 /// `sha256_mismatch`, the codes of the signature and of its fields, `exec_preflight`.
 pub fn verify(
     file: Sealed,
-    check: Check<'_>,
+    checked: Checked<'_>,
     spec: &AgentUpgradeSpec,
     target: &str,
 ) -> Result<VerifiedArtifact, Error> {
-    let sha256 = hex(&check.sha256.finalize());
+    let sha256 = hex(&checked.sha256.finalize());
     if sha256 != spec.sha256 {
         return Err(Error::refused(
             RefusalCode::Sha256Mismatch,
             format!("the artifact must have the sha256 {}, it has {sha256}", spec.sha256),
         ));
     }
-    // What came over the network was right; what will be run is what the disk gives back.
-    if disk::sha256_of(file.path())? != sha256 {
-        return Err(Error::host(format!(
-            "{} gives other bytes back than were written",
-            file.path().display()
-        )));
-    }
-    let signed = check.verifier.finish()?;
+    let signed = checked.verifier.finish()?;
     let version = &spec.header.target_version;
     signed.must_be(Kind::Agent, version, target)?;
     if let Some(floor) = signed.floor.as_ref().filter(|floor| *floor > version) {
@@ -139,7 +164,7 @@ pub fn must_run_here(binary: &Path, version: &Version) -> Result<(), Refusal> {
 
 /// How long a binary may take to tell its version.
 const VERSION_LIMIT: Duration = Duration::from_secs(10);
-const POLL: Duration = Duration::from_millis(10);
+const POLL: Duration = Duration::from_millis(1);
 /// More than this is not a version, in bytes.
 const LONGEST_ANSWER: usize = 4_096;
 

@@ -105,6 +105,7 @@ impl ReleaseSignature {
 }
 
 /// Bytes go in; the trusted comment comes out if the signature covers exactly these bytes.
+#[derive(Clone)]
 pub struct Verifier<'a> {
     stream: StreamVerifier<'a>,
     signature: &'a Signature,
