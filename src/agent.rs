@@ -95,6 +95,7 @@ struct Course<'scope> {
     paused: Option<SpecHeader>,
     preflight: Vec<PreflightResult>,
     said_not_now: String,
+    said_no_sync: String,
     /// There may be a download that nobody goes on with.
     unswept: bool,
     bell: Sender<()>,
@@ -126,6 +127,7 @@ impl Agent<'_> {
             paused: None,
             preflight: Vec::new(),
             said_not_now: String::new(),
+            said_no_sync: String::new(),
             unswept: true,
             bell,
             listen,
@@ -140,6 +142,7 @@ impl Agent<'_> {
         }
         log::info!("{} is running, syncing with {}", self.build.version, self.config.control_plane.url);
         self.disarm(&course);
+        self.refresh_units();
         course.telling = self.records.ended()?.into_iter().rev().find(|ended| ended.untold);
         loop {
             self.sync(&mut course, scope, SYNC_LIMIT);
@@ -182,8 +185,10 @@ impl Agent<'_> {
                 self.heard(course, scope, answer, told);
             }
             Err(NoAnswer { reason, retry_after_ms }) => {
-                if course.backoff.failures() == 0 {
+                // Another reason may be the one that somebody has to mend.
+                if course.backoff.failures() == 0 || course.said_no_sync != reason {
                     log::warn!("no sync is accepted, trying on: {reason}");
+                    course.said_no_sync = reason;
                 }
                 course.backoff.failed(retry_after_ms);
             }

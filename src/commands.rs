@@ -16,7 +16,7 @@ use novacula_agent::host::{Build, Clock, Places, boot_id};
 use novacula_agent::status::Standing;
 use novacula_agent::upgrade::Means;
 use novacula_agent::upgrade::trial::Records;
-use novacula_agent::{enrol, install, preflight, systemd, watch};
+use novacula_agent::{enrol, preflight, systemd, units, watch};
 use novacula_protocol::signature::TrustedKeys;
 use serde::Serialize;
 use serde_json::json;
@@ -126,8 +126,8 @@ impl Process {
         }
         places.config = absolute(&places.config)?;
         let data_dir = Config::read(&places.config).map_or(DEFAULT_DATA_DIR.into(), |config| config.data_dir);
-        for path in install::install(&places, &data_dir)?.written {
-            self.print(&format!("wrote {}", path.display()));
+        for unit in units::install(&places, &data_dir)? {
+            self.print(&format!("wrote {unit}"));
         }
         Ok(self.print(&format!("enabled, not started; start it with: systemctl start {}", systemd::AGENT)))
     }
@@ -138,7 +138,7 @@ impl Process {
                 "a trial is open and these units judge it; wait for its end, or end it with `rollback`";
             return Err(Error::NotNow(sentence.to_owned()));
         }
-        let removed = install::uninstall()?;
+        let removed = units::uninstall()?;
         if removed.is_empty() {
             self.print("no unit is installed; nothing was changed");
             return Ok(NOTHING_TO_DO);

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Doing as _, Error};
 
+mod attributes; // labels and access lists
 mod follow; // a download read back while it comes
 mod incoming; // a download, and the complete file it becomes
 
@@ -250,6 +251,12 @@ pub fn sha256_of(path: &Path) -> Result<String, Error> {
         }
     };
     hash().doing(|| format!("read {}", path.display()))
+}
+
+/// Lower-case hex of the SHA-256 of these bytes.
+#[must_use]
+pub fn sha256_of_bytes(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 /// Lower-case hex.

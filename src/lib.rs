@@ -5,7 +5,6 @@ pub mod upgrade; // one pendingUpgrade, top to bottom
 
 pub mod by_hand; // what a sysadmin asks for: upgrade, rollback, verify
 pub mod explain; // pure: the first rule that stops an upgrade
-pub mod install; // the units: written, enabled, removed
 pub mod status; // what stands on this host, for people and machines
 pub mod watch; // run by systemd as `.prev`: the judge of a trial
 
@@ -18,3 +17,4 @@ pub mod error; // errors by reaction
 pub mod host; // what is true of this host and this build
 pub mod preflight; // what must be true of a host before an upgrade
 pub mod systemd; // notify and systemctl
+pub mod units; // what the units say: written, refreshed, removed

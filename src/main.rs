@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
 
 use jiff::Timestamp;
-use log::{Level, LevelFilter, Log, Metadata, Record};
 use nix::time::{ClockId, clock_gettime};
 use novacula_agent::config::DEFAULT_CONFIG;
 use novacula_agent::error::{Error, chain, printable};
@@ -28,6 +27,7 @@ use commands::{Ending, FAILED, Process, REFUSED, WRONG_USAGE};
 
 mod command_line;
 mod commands;
+mod journal;
 
 const CLOCK: Clock = Clock { wall, ticks_ms };
 
@@ -35,11 +35,11 @@ fn main() -> ExitCode {
     let asked = match command_line::parse(env::args_os().skip(1)) {
         Ok(asked) => asked,
         Err(sentence) => {
-            complain(&format!("novacula-agent: {sentence}; see novacula-agent --help"));
+            journal::complain(&format!("novacula-agent: {sentence}; see novacula-agent --help"));
             return ExitCode::from(WRONG_USAGE);
         }
     };
-    start_logger();
+    journal::start(ticks_ms);
     let json = asked.json;
     match process(&asked).and_then(|process| Ok((process.carry_out(asked)?, process))) {
         Ok((Ending::Code(code), _)) => ExitCode::from(code),
@@ -104,14 +104,9 @@ fn tell(error: &Error, json: bool) -> ExitCode {
             let _ =
                 writeln!(std::io::stdout(), "{}", json!({ "error": { "code": code, "message": sentence } }));
         }
-        false => complain(&format!("novacula-agent: {sentence}")),
+        false => journal::complain(&format!("novacula-agent: {sentence}")),
     }
     ExitCode::from(exit)
-}
-
-/// A log that cannot be written, on a full disk or a closed pipe, must never be what ends an agent.
-fn complain(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// To the millisecond: nobody reads more of it.
@@ -124,41 +119,4 @@ fn ticks_ms() -> u64 {
     let Ok(time) = clock_gettime(ClockId::CLOCK_MONOTONIC) else { return 0 };
     let (seconds, nanoseconds) = (time.tv_sec().unsigned_abs(), time.tv_nsec().unsigned_abs());
     seconds * 1_000 + nanoseconds / 1_000_000
-}
-
-struct Journal {
-    /// systemd reads the level from a prefix; on a terminal it would be noise.
-    prefixed: bool,
-}
-
-impl Log for Journal {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("novacula") || metadata.level() <= Level::Warn
-    }
-
-    fn log(&self, record: &Record<'_>) {
-        if !self.enabled(record.metadata()) {
-            return;
-        }
-        let (priority, word) = match record.level() {
-            Level::Error => (3, "error"),
-            Level::Warn => (4, "warning"),
-            Level::Info => (6, "info"),
-            Level::Debug | Level::Trace => (7, "debug"),
-        };
-        match self.prefixed {
-            true => complain(&format!("<{priority}>{}", record.args())),
-            false => complain(&format!("{word}: {}", record.args())),
-        }
-    }
-
-    fn flush(&self) {}
-}
-
-fn start_logger() {
-    let journal = Journal { prefixed: env::var_os("JOURNAL_STREAM").is_some() };
-    // The only logger of this process; a second one cannot have been first.
-    if log::set_boxed_logger(Box::new(journal)).is_ok() {
-        log::set_max_level(LevelFilter::Info);
-    }
 }

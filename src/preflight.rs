@@ -12,8 +12,8 @@ use crate::control_plane::ControlPlane;
 use crate::disk;
 use crate::error::{Doing as _, Error, chain, printable};
 use crate::host::Places;
-use crate::install;
 use crate::systemd;
+use crate::units;
 use crate::upgrade::trial::Records;
 use crate::upgrade::verify::version_printed_by;
 
@@ -35,7 +35,7 @@ type Check = fn(&Subject<'_>) -> Result<String, Error>;
 const CHECKS: [(&str, Check); 9] = [
     ("config", config),
     ("keys", keys),
-    ("units", units),
+    ("units", unit_files),
     ("writable", writable),
     ("executable", executable),
     ("disk_space", disk_space),
@@ -85,9 +85,9 @@ fn keys(subject: &Subject<'_>) -> Result<String, Error> {
     }
 }
 
-fn units(subject: &Subject<'_>) -> Result<String, Error> {
+fn unit_files(subject: &Subject<'_>) -> Result<String, Error> {
     systemd::systemctl(&["cat", systemd::AGENT, systemd::ROLLBACK, systemd::TRIAL_TIMER])?;
-    let drifted = install::drifted(subject.places, subject.records.data_dir())?;
+    let drifted = units::drifted(subject.places, subject.records)?;
     Ok(match drifted.is_empty() {
         true => "the three units are installed as this version writes them".to_owned(),
         false => "the three units are installed, not as this version writes them".to_owned(),

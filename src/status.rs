@@ -10,9 +10,9 @@ use serde::Serialize;
 use crate::disk;
 use crate::error::Error;
 use crate::host::{Build, Places};
-use crate::install;
 use crate::systemd;
-use crate::upgrade::trial::{Committed, EndedAttempt, Records, Trial};
+use crate::units::{self, Drift};
+use crate::upgrade::trial::{Committed, EndedAttempt, Records, RefusedRelease, Trial, refused_releases};
 use crate::upgrade::verify::version_printed_by;
 
 /// The whole standing of this host.
@@ -24,11 +24,12 @@ pub struct Standing {
     binary: Binary,
     previous: Option<Binary>,
     service: Option<ServiceState>,
-    drifted_units: Vec<String>,
+    drifted_units: Vec<Drift>,
     trial: Option<Trial>,
     held: Option<Held>,
     committed: Option<Committed>,
     floor: Option<Version>,
+    refused_releases: Vec<RefusedRelease>,
     ended: Vec<EndedAttempt>,
     trusted_keys: Vec<String>,
 }
@@ -64,6 +65,7 @@ impl Standing {
         let records = Records::at(data_dir);
         let previous = places.previous();
         let service = systemd::is_running().then(systemd::agent_service).and_then(Result::ok);
+        let ended = records.ended()?;
         Ok(Self {
             version: build.version.clone(),
             target: build.target,
@@ -75,15 +77,13 @@ impl Standing {
                 main_pid: service.main_pid,
                 restarts: service.restarts,
             }),
-            drifted_units: install::drifted(places, data_dir)?
-                .into_iter()
-                .map(|path| path.display().to_string())
-                .collect(),
+            drifted_units: units::drifted(places, &records)?,
             trial: records.trial()?,
             held: records.hold(now)?,
             committed: records.committed()?,
             floor: records.floor()?.into_iter().chain(build.floor.clone()).max(),
-            ended: records.ended()?,
+            refused_releases: refused_releases(&ended),
+            ended,
             trusted_keys: keys,
         })
     }
@@ -110,7 +110,8 @@ impl Standing {
             match self.drifted_units.as_slice() {
                 [] => "as this version writes them".to_owned(),
                 drifted => {
-                    format!("missing or changed: {} (run `novacula-agent install`)", drifted.join(", "))
+                    let each: Vec<_> = drifted.iter().map(Drift::to_string).collect();
+                    format!("{} (`novacula-agent install` writes them anew)", each.join(", "))
                 }
             },
         );
@@ -162,6 +163,17 @@ impl Standing {
                 self.trusted_keys.join(", ")
             },
         );
+        for refused in &self.refused_releases {
+            let times =
+                if refused.count == 1 { "once".to_owned() } else { format!("{} times", refused.count) };
+            let RefusedRelease { version, code, message, last_at, .. } = refused;
+            line(
+                "refused",
+                format!(
+                    "{version} {times}, last at {last_at}: {code}: {message}; a new attempt may try it again"
+                ),
+            );
+        }
         match self.ended.last() {
             None => line("last", "no upgrade yet".to_owned()),
             Some(ended) => line(

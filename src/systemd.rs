@@ -100,19 +100,24 @@ pub fn agent_service() -> Result<Service, Error> {
 pub fn arm_trial_timer(previous: &Path, data_dir: &Path) -> Result<(), Error> {
     // What crashed before the swap must not be counted against what comes after it.
     forget_starts()?;
-    let (path, judged) = (exec_path(ROLLBACK), judged_data_dir());
-    if path.as_deref() != Some(previous) || judged.as_deref() != Some(data_dir) {
-        return Err(Error::host(format!(
-            "{ROLLBACK} must run {} on {}",
-            previous.display(),
-            data_dir.display()
-        )));
-    }
+    must_judge(previous, data_dir)?;
     systemctl(&["restart", TRIAL_TIMER])?;
     // A start that is skipped because of a condition counts as done.
     systemctl(&["is-active", TRIAL_TIMER])
         .map(drop)
         .map_err(|_| Error::host(format!("{TRIAL_TIMER} must be active after its start, it is not")))
+}
+
+/// Makes sure that the judge is `previous`, and looks at the records in `data_dir`.
+///
+/// # Errors
+/// Its unit says something else, or is not there.
+pub fn must_judge(previous: &Path, data_dir: &Path) -> Result<(), Error> {
+    let (path, judged) = (exec_path(ROLLBACK), judged_data_dir());
+    if path.as_deref() == Some(previous) && judged.as_deref() == Some(data_dir) {
+        return Ok(());
+    }
+    Err(Error::host(format!("{ROLLBACK} must run {} on {}", previous.display(), data_dir.display())))
 }
 
 /// How long the dead-man's switch has been armed, in ms of the monotonic clock `now_ms`; `None` when it is not.

@@ -19,7 +19,7 @@ impl Agent<'_> {
         }
     }
 
-    fn is_without_trial(&self) -> bool {
+    pub(super) fn is_without_trial(&self) -> bool {
         self.records.trial().is_ok_and(|trial| trial.is_none())
             && self.records.trial_is_unreadable().is_ok_and(|unreadable| !unreadable)
     }

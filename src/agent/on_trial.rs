@@ -13,7 +13,7 @@ use crate::error::{Error, chain};
 use crate::upgrade::judge::{self, Decision, InPlace, OnTrial};
 use crate::upgrade::swap;
 use crate::upgrade::trial::{Elapsed, EndedAttempt, Trial, Verdict, find, report_error};
-use crate::{disk, systemd};
+use crate::{disk, systemd, units};
 
 impl Agent<'_> {
     /// What was open when the last process ended comes first.
@@ -140,8 +140,25 @@ impl Agent<'_> {
         course.telling = find(&ended, &trial.upgrade_id, trial.attempt).filter(|ended| ended.untold).cloned();
         course.trial = None;
         self.disarm(course);
+        self.refresh_units();
         self.ring(course);
         Ok(None)
+    }
+
+    /// The units travel with the release, a step behind it: those of a version that may be rolled back are never
+    /// written. At every start as well, for a version that a sysadmin has put back, or that was cut short here.
+    pub(super) fn refresh_units(&self) {
+        if !systemd::supervises_us()
+            || !self.is_without_trial()
+            || systemd::exec_path(systemd::AGENT).as_ref() != Some(&self.places.binary)
+        {
+            return;
+        }
+        match units::refresh(&self.build.version, self.places, self.records) {
+            Ok(written) if written.is_empty() => {}
+            Ok(written) => log::info!("{} now as {} wants them", written.join(", "), self.build.version),
+            Err(e) => log::warn!("the units stay as they were: {}", chain(&e)),
+        }
     }
 
     /// The old binary carries the rollback out, since it is known to be good; only where no systemd starts it do we

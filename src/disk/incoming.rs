@@ -9,7 +9,7 @@ use nix::fcntl::OFlag;
 use tempfile::TempPath;
 
 use super::follow::{Follower, Growth};
-use super::{TEMPORARY_PREFIX, directory_of, sync_directory};
+use super::{TEMPORARY_PREFIX, attributes, directory_of, sync_directory};
 use crate::error::{Doing as _, Error};
 
 /// A file that is being downloaded, beside the binary it may replace; gone when dropped, unless it is kept.
@@ -116,16 +116,19 @@ impl Incoming {
         self.name.disable_cleanup(true);
     }
 
-    /// Ends writing: mode and owner of the binary it may replace, on disk for good, no longer open for writing.
+    /// Ends writing: mode, owner and extended attributes of the binary it may replace, on disk for good, no longer open
+    /// for writing.
     ///
     /// # Errors
     /// Says what could not be done to the file.
     pub fn seal(self) -> Result<Sealed, Error> {
         let seal = || -> io::Result<(u64, u64)> {
-            let model = fs::metadata(&self.beside)?;
+            let old = File::open(&self.beside)?;
+            let model = old.metadata()?;
             fchown(&self.file, Some(model.uid()), Some(model.gid()))?;
             // A binary that its owner may not run would lose the host; every other bit is as it was.
             self.file.set_permissions(fs::Permissions::from_mode(model.mode() & 0o7777 | 0o500))?;
+            attributes::copy(&old, &self.file)?;
             self.file.sync_all()?;
             let found = self.file.metadata()?;
             Ok((found.dev(), found.ino()))

@@ -16,8 +16,10 @@ use serde::{Deserialize, Serialize};
 
 pub mod record_file; // one record as a file
 mod records; // where it all is kept
+mod refused; // pure: the releases that were refused here
 
-pub use records::{Committed, Download, LockedRecords, Records};
+pub use records::{Committed, Download, LockedRecords, NotedUnits, Records};
+pub use refused::{RefusedRelease, refused_releases};
 
 /// A swap that has not been judged yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

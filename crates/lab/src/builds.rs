@@ -40,8 +40,32 @@ pub fn agent(version: &str) -> PathBuf {
     static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     let built = built.get_or_insert_default();
-    built.entry(version.to_owned()).or_insert_with(|| build_agent(version)).clone()
+    built.entry(version.to_owned()).or_insert_with(|| build_agent(version, None)).clone()
 }
+
+/// The agent, built as this version with other units: its service takes [`OTHER_START_LIMIT`] to start, and every unit
+/// has a line more.
+#[must_use]
+pub fn agent_with_other_units(version: &str) -> PathBuf {
+    static BUILT: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    let units = checkout::lab().join("other-units");
+    fs::create_dir_all(&units).expect("the laboratory has a folder");
+    for unit in fs::read_dir(checkout::root().join("systemd")).expect("systemd/ can be read") {
+        let unit = unit.expect("systemd/ can be read");
+        let text = fs::read_to_string(unit.path()).expect("a unit is text");
+        let text = text.replace("TimeoutStartSec=30\n", &format!("TimeoutStartSec={OTHER_START_LIMIT}\n"));
+        let place = units.join(unit.file_name());
+        let text = format!("# Other units.\n{text}");
+        if !fs::read_to_string(&place).is_ok_and(|before| before == text) {
+            fs::write(place, text).expect("the laboratory can be written");
+        }
+    }
+    build_agent(version, Some(&units))
+}
+
+/// `TimeoutStartSec=` of [`agent_with_other_units`].
+pub const OTHER_START_LIMIT: &str = "25s";
 
 /// The control plane.
 #[must_use]
@@ -80,9 +104,11 @@ pub(crate) fn single_file(source: &Path, program: &Path) {
     );
 }
 
-fn build_agent(version: &str) -> PathBuf {
+fn build_agent(version: &str, units: Option<&Path>) -> PathBuf {
     let keys = signing::trusted_keys();
-    let place = checkout::lab().join("agents").join(version);
+    let own_units = checkout::root().join("systemd");
+    let name = format!("{version}{}", units.map_or("", |_| "-other-units"));
+    let place = checkout::lab().join("agents").join(name);
     let noted = checkout::beside(&place, "inputs");
     let _lock = build_lock();
     let inputs = fingerprint(&[Path::new("src"), Path::new("systemd"), Path::new("crates/protocol"), &keys]);
@@ -94,7 +120,8 @@ fn build_agent(version: &str) -> PathBuf {
         cargo_build()
             .args(["--profile", "lab", "--package", "novacula-agent", "--bin", "novacula-agent"])
             .args(["--target", target()])
-            .env("NOVACULA_BUILD_VERSION", version),
+            .env("NOVACULA_BUILD_VERSION", version)
+            .env("NOVACULA_UNITS_DIR", units.unwrap_or(&own_units)),
     );
     let built = build_folder().join(target()).join("lab/novacula-agent");
     install(&fs::read(&built).expect("what was built can be read"), &place, 0o755);
@@ -127,6 +154,7 @@ fn cargo_build() -> Command {
         .env("CARGO_TARGET_DIR", build_folder())
         .env("NOVACULA_KEYS_DIR", signing::trusted_keys())
         .env_remove("NOVACULA_BUILD_VERSION")
+        .env_remove("NOVACULA_UNITS_DIR")
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("CARGO_BUILD_TARGET");

@@ -1,5 +1,6 @@
 //! The files in the data directory: versioned, checksummed, replaced as a whole, and changed under a lock only.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ const STARTS: &str = "starts.json";
 const DOWNLOAD: &str = "download.json";
 const HOLD: &str = "hold.json";
 const COMMITTED: &str = "committed.json";
+const UNITS: &str = "units.json";
 const CREDENTIALS: &str = "credentials.json";
 
 /// Refused attempts that never touched the binary are forgotten beyond this many; swapped ones never are.
@@ -66,6 +68,15 @@ pub struct Committed {
     pub version: Version,
     /// Lower-case hex.
     pub sha256: String,
+}
+
+/// The units that a version of ours left in place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotedUnits {
+    /// The version whose texts these are.
+    pub version: Version,
+    /// The hash of each unit's text, by its name.
+    pub sha256: BTreeMap<String, String>,
 }
 
 /// The records of this host. Reading needs no lock, since every record is replaced as a whole.
@@ -184,6 +195,14 @@ impl Records {
     /// As [`Self::trial`].
     pub fn committed(&self) -> Result<Option<Committed>, Error> {
         self.read(COMMITTED)
+    }
+
+    /// The units that a version of ours left in place.
+    ///
+    /// # Errors
+    /// As [`Self::trial`].
+    pub fn units(&self) -> Result<Option<NotedUnits>, Error> {
+        self.read(UNITS)
     }
 
     /// The download that was cut short, if one was.
@@ -345,6 +364,14 @@ impl LockedRecords<'_> {
     /// It cannot be written.
     pub fn note_committed(&mut self, version: &Version, sha256: &str) -> Result<(), Error> {
         self.write(COMMITTED, &Committed { version: version.clone(), sha256: sha256.to_owned() })
+    }
+
+    /// Remembers which units are in place.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn note_units(&mut self, noted: &NotedUnits) -> Result<(), Error> {
+        self.write(UNITS, noted)
     }
 
     /// Remembers what the server calls the bytes of a download.
