@@ -171,6 +171,8 @@ impl Sealed {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::{XattrFlags, fgetxattr, fsetxattr};
+
     use super::*;
 
     const SHA256: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
@@ -192,6 +194,24 @@ mod tests {
         assert_eq!(fs::metadata(sealed.path()).unwrap().mode() & 0o7777, 0o755);
         drop(sealed);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_new_binary_gets_mode_owner_and_labels_of_the_old_one() {
+        let (_dir, binary) = bench();
+        let old = File::open(&binary).unwrap();
+        fsetxattr(&old, c"user.label", b"blue", XattrFlags::empty()).unwrap();
+        // Only root can give a file away.
+        let group = if nix::unistd::geteuid().is_root() { 1 } else { old.metadata().unwrap().gid() };
+        fchown(&old, None, Some(group)).unwrap();
+        fs::set_permissions(&binary, fs::Permissions::from_mode(0o2751)).unwrap();
+        let sealed = Incoming::beside(&binary, SHA256).unwrap().seal().unwrap();
+        let new = File::open(sealed.path()).unwrap();
+        let found = new.metadata().unwrap();
+        assert_eq!((found.mode() & 0o7777, found.gid()), (0o2751, group));
+        let mut label = [0; 8];
+        let length = fgetxattr(&new, c"user.label", &mut label[..]).unwrap();
+        assert_eq!(&label[..length], b"blue");
     }
 
     #[test]
