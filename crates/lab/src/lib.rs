@@ -2,7 +2,7 @@
 //!
 //! A [`Host`] is a real systemd in a container of its own, cheap to boot and safe to cut the power of. What runs on
 //! it are real agents from [`builds`], bad ones from [`faults`], all signed by [`signing`]; what it talks to is the
-//! real [`ControlPlane`]. A [`Scene`] puts the three together.
+//! real [`ControlPlane`]. A [`Scene`] puts the three together. A [`forgetful`] disk is what an agent alone is tried on.
 
 #![allow(
     clippy::disallowed_methods,
@@ -19,7 +19,9 @@ mod people;
 mod wait;
 
 pub mod builds;
+pub mod dice;
 pub mod faults;
+pub mod forgetful;
 pub mod host;
 pub mod scene;
 pub mod scripted;
