@@ -15,20 +15,24 @@
     reason = "a test: its files and programs are its own, what it cannot have fails it, and it says what it tried"
 )]
 
+#[path = "../one_agent/journey.rs"]
 mod journey;
 mod order;
 mod plan;
+#[path = "../one_agent/site.rs"]
 mod site;
 mod strace;
+mod trip;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
-use journey::{Beginnings, Journey, Trip};
+use journey::Journey;
 use order::Order;
 use plan::Plan;
 use site::Releases;
+use trip::{Beginnings, Trip};
 
 /// Agents of one journey at once: they mostly wait.
 const AT_ONCE: usize = 5;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fmt;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::sync::OnceLock;
+
+use novacula_lab::dice::{Dice, seed};
 
 use crate::strace::{Harm, Point, counts};
 
@@ -38,13 +38,13 @@ impl Plan {
     /// For a journey whose run without a fault makes these calls.
     pub fn of(calls: &str) -> Self {
         let all = env::var("NOVACULA_CRASH_POINTS").is_ok_and(|which| which == "all");
-        let mut dice = Dice(seed());
+        let mut dice = Dice::of(seed());
         let mut lines = Vec::new();
         for (syscall, count) in counts(calls) {
             for harm in Harm::of(&syscall) {
                 let left: Box<dyn Iterator<Item = u32> + Send> = match all {
                     true => Box::new(1..),
-                    false => Box::new(dice.shuffled(count).into_iter()),
+                    false => Box::new(shuffled(count, &mut dice).into_iter()),
                 };
                 lines.push(Line { syscall: syscall.clone(), harm: *harm, left, is_over: false });
             }
@@ -100,36 +100,8 @@ impl fmt::Display for Plan {
     }
 }
 
-/// `NOVACULA_CRASH_SEED`, or one of our own.
-fn seed() -> u64 {
-    static SEED: OnceLock<u64> = OnceLock::new();
-    *SEED.get_or_init(|| match env::var("NOVACULA_CRASH_SEED") {
-        Ok(text) => text.parse().expect("NOVACULA_CRASH_SEED is a number"),
-        Err(_) => RandomState::new().build_hasher().finish() >> 32,
-    })
-}
-
-/// The same numbers for the same seed (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % end as u64).unwrap()
-    }
-
-    fn shuffle<T>(&mut self, of: &mut [T]) {
-        for last in (1..of.len()).rev() {
-            of.swap(last, self.below(last + 1));
-        }
-    }
-
-    fn shuffled(&mut self, count: u32) -> Vec<u32> {
-        let mut numbers: Vec<u32> = (1..=count).collect();
-        self.shuffle(&mut numbers);
-        numbers
-    }
+fn shuffled(count: u32, dice: &mut Dice) -> Vec<u32> {
+    let mut numbers: Vec<u32> = (1..=count).collect();
+    dice.shuffle(&mut numbers);
+    numbers
 }

@@ -2,21 +2,20 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use novacula_agent::disk::sha256_of;
-use novacula_agent::upgrade::trial::Records;
+use novacula_agent::upgrade::trial::{Records, Verdict, find};
 use novacula_lab::scripted::{Scripted, reply_with};
 use novacula_lab::{Signer, builds, wait_for};
 use novacula_protocol::Stage;
 use novacula_protocol::spec::Intent;
 use novacula_protocol::sync::SyncRequest;
 use serde_json::{Value, json};
-
-use crate::strace::{Point, Strace};
 
 pub const OLD: &str = "1.0.0";
 pub const NEW: &str = "1.1.0";
@@ -25,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(40);
 
 /// The two releases, built and signed once.
 pub struct Releases {
-    old: PathBuf,
+    pub old: PathBuf,
     bytes: &'static [u8],
     pub old_sha256: String,
     pub new_sha256: String,
@@ -52,14 +51,29 @@ pub struct End {
     pub runs_new: bool,
 }
 
-pub struct Site<'a> {
-    pub releases: &'a Releases,
-    pub control_plane: Scripted,
-    directory: tempfile::TempDir,
-    agent: Option<Child>,
+/// What an agent lives on.
+pub trait Disk {
+    /// The directory of `bin` and `data`.
+    fn root(&self) -> &Path;
+
+    /// Nothing will come back from it any more.
+    fn is_cut(&self) -> bool {
+        false
+    }
+
+    /// Lets go of whoever waits for it and is dead already.
+    fn let_go(&self) {}
 }
 
-impl Drop for Site<'_> {
+pub struct Site<'a, D: Disk> {
+    pub releases: &'a Releases,
+    pub control_plane: Scripted,
+    pub agent: Option<Child>,
+    pub disk: D,
+    directory: tempfile::TempDir,
+}
+
+impl<D: Disk> Drop for Site<'_, D> {
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() {
@@ -68,29 +82,18 @@ impl Drop for Site<'_> {
     }
 }
 
-impl<'a> Site<'a> {
-    /// A host with the old binary, or one that stands where `like` stands.
-    pub fn new(releases: &'a Releases, like: Option<&Site<'_>>) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        // Written by others: whoever holds a program open for writing while it forks keeps it from being run.
-        let (bin, data) = (directory.path().join("bin"), directory.path().join("data"));
-        match like {
-            Some(like) => {
-                copy(&like.path("bin"), &bin);
-                copy(&like.path("data"), &data);
-            }
-            None => {
-                fs::create_dir(&bin).unwrap();
-                copy(&releases.old, &bin.join("novacula-agent"));
-            }
-        }
+impl<'a, D: Disk> Site<'a, D> {
+    /// A host with what is on `disk`; what is not its own lies in `directory`.
+    pub fn new(releases: &'a Releases, directory: tempfile::TempDir, disk: D) -> Self {
+        let (bin, data) = (disk.root().join("bin"), disk.root().join("data"));
         // The record of an open trial names the binary.
         let records = Records::open(&data).unwrap();
         let binary = bin.join("novacula-agent");
         records.lock().unwrap().change_trial(|trial| trial.binary = binary).unwrap();
         let bytes = releases.bytes;
-        let control_plane =
-            Scripted::start(Box::new(move |_, connection| reply_with(connection, "200 OK", "", bytes)));
+        let control_plane = Scripted::start(Box::new(move |head, connection| {
+            serve(head, bytes, connection);
+        }));
         let config = directory.path().join("agent.toml");
         // What the agent writes to its log would be counted with what it writes to its files.
         let text = format!(
@@ -100,15 +103,16 @@ impl<'a> Site<'a> {
         );
         fs::write(&config, text).unwrap();
         fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).unwrap();
-        Self { releases, control_plane, directory, agent: None }
+        Self { releases, control_plane, agent: None, disk, directory }
     }
 
+    /// Of something that is not on its disk.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     pub fn binary(&self) -> PathBuf {
-        self.path("bin/novacula-agent")
+        self.disk.root().join("bin/novacula-agent")
     }
 
     pub fn log(&self) -> String {
@@ -128,27 +132,17 @@ impl<'a> Site<'a> {
 
     /// Starts what systemd would: the binary, or what it was before when there is none.
     pub fn start(&mut self) {
-        let previous = self.path("bin/novacula-agent.prev");
+        let previous = self.disk.root().join("bin/novacula-agent.prev");
         let program = if self.binary().exists() { self.binary() } else { previous };
         self.spawn(&[program.as_os_str()], "run");
     }
 
-    /// Starts the binary under strace, from its first instruction on.
-    pub fn start_traced(&mut self, verb: &str, point: Option<&Point>) -> Strace {
-        let (strace, trace) = Strace::from_the_start(point, self.path("strace"));
-        let binary = self.binary();
-        let strace = [strace.get_program()].into_iter().chain(strace.get_args());
-        let words: Vec<&OsStr> = strace.chain([binary.as_os_str()]).collect();
-        self.spawn(&words, verb);
-        trace
+    /// Starts the binary with another verb.
+    pub fn start_with(&mut self, verb: &str) {
+        self.spawn(&[self.binary().as_os_str()], verb);
     }
 
-    /// Traces the running agent from now on.
-    pub fn trace(&self, point: Option<&Point>) -> Strace {
-        Strace::attach(self.agent.as_ref().expect("it runs").id(), point, self.path("strace"))
-    }
-
-    fn spawn(&mut self, program: &[&OsStr], verb: &str) {
+    pub fn spawn(&mut self, program: &[&OsStr], verb: &str) {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
         // Should this process be killed, the agent ends with it.
         let spawned = Command::new("setpriv")
@@ -169,20 +163,25 @@ impl<'a> Site<'a> {
         self.agent.as_mut().and_then(|agent| agent.try_wait().unwrap())
     }
 
-    pub fn wait_until_ended(&mut self) -> ExitStatus {
-        wait_for("the command comes to its end", LIMIT, || self.ended())
+    /// How it ended; `None` if its disk did before.
+    pub fn wait_until_ended(&mut self) -> Option<ExitStatus> {
+        wait_for("the command comes to its end", LIMIT, || {
+            let ended = self.ended();
+            (ended.is_some() || self.disk.is_cut()).then_some(ended)
+        })
     }
 
     /// A sysadmin gives the command once more.
     pub fn rolls_back_by_hand(&mut self) {
-        self.spawn(&[self.binary().as_os_str()], "rollback");
-        let code = self.wait_until_ended().code();
+        self.start_with("rollback");
+        let code = self.wait_until_ended().and_then(|ended| ended.code());
         assert!(matches!(code, Some(0 | 3)), "done, or nothing to do: {code:?}");
     }
 
     pub fn kill(&mut self) {
         if let Some(mut agent) = self.agent.take() {
             let _ = agent.kill();
+            self.disk.let_go();
             let _ = agent.wait();
         }
     }
@@ -220,7 +219,7 @@ impl<'a> Site<'a> {
                     return Some(Some(found));
                 }
             }
-            self.ended().is_some().then_some(None)
+            (self.disk.is_cut() || self.ended().is_some()).then_some(None)
         })
     }
 
@@ -248,12 +247,16 @@ impl<'a> Site<'a> {
         fs::metadata(self.binary()).unwrap().ino()
     }
 
-    /// A verdict to roll back is on disk, in the trial or among the ended attempts.
-    pub fn has_decided_to_roll_back(&self) -> bool {
-        let holds = |record: &str, word: &str| {
-            fs::read_to_string(self.path("data").join(record)).is_ok_and(|text| text.contains(word))
-        };
-        holds("trial.json", "\"rollBack\"") || holds("attempts.json", "ROLLEDBACK")
+    /// The end that was decided, by what is on its disk: in the open trial, or among the ended attempts.
+    pub fn decided(&self) -> Option<Stage> {
+        let records = Records::at(&self.disk.root().join("data"));
+        if let Some(ended) = find(&records.ended().unwrap(), UPGRADE_ID, 1) {
+            return Some(ended.stage);
+        }
+        records.trial().unwrap().and_then(|trial| trial.verdict).map(|verdict| match verdict {
+            Verdict::Commit => Stage::Completed,
+            Verdict::RollBack(_) => Stage::RolledBack,
+        })
     }
 
     /// Nothing is left but what must be.
@@ -261,11 +264,11 @@ impl<'a> Site<'a> {
     pub fn is_tidy(&self) {
         let beside = |name: &String| !["novacula-agent", "novacula-agent.prev"].contains(&name.as_str());
         wait_for("nothing is left over beside the binary and the records", LIMIT, || {
-            let leftovers = names(&self.path("bin")).into_iter().filter(beside).count()
-                + names(&self.path("data")).iter().filter(|name| name.starts_with('.')).count();
+            let leftovers = names(&self.disk.root().join("bin")).into_iter().filter(beside).count()
+                + names(&self.disk.root().join("data")).iter().filter(|name| name.starts_with('.')).count();
             (leftovers == 0).then_some(())
         });
-        let records = names(&self.path("data"));
+        let records = names(&self.disk.root().join("data"));
         assert!(!records.iter().any(|name| name.ends_with(".unreadable")), "{records:?}");
         assert!(!records.contains(&"trial.json".to_owned()), "the trial is closed");
     }
@@ -281,7 +284,23 @@ fn names(folder: &Path) -> Vec<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Written by another process: whoever holds a program open for writing while it forks keeps it from being run.
+pub fn copy(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("-a").args([from, to]).status().expect("cp is there");
     assert!(copied.success(), "{} can be copied", from.display());
+}
+
+/// A server that lets a download go on where it was cut short.
+fn serve(head: &str, bytes: &[u8], connection: &mut TcpStream) {
+    let range = head.lines().find_map(|line| {
+        let from = line.to_ascii_lowercase().strip_prefix("range: bytes=")?.strip_suffix('-')?.parse();
+        from.ok().filter(|from| *from < bytes.len())
+    });
+    match range {
+        None => reply_with(connection, "200 OK", "etag: \"release\"\r\n", bytes),
+        Some(from) => {
+            let range = format!("content-range: bytes {from}-{}/{}\r\n", bytes.len() - 1, bytes.len());
+            reply_with(connection, "206 Partial Content", &range, &bytes[from..]);
+        }
+    }
 }
