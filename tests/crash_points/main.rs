@@ -65,39 +65,78 @@ fn a_rollback_by_hand_after_the_commit_can_be_given_again_wherever_it_was_cut_sh
 /// What a kill cannot show: it loses nothing that the kernel has, a power cut does.
 #[test]
 fn an_upgrade_has_on_disk_what_the_next_step_relies_on() {
-    let calls = Trip::prepare(Journey::Upgrade, &Beginnings::make(releases())).census();
-    let mut order = Order::of(&calls);
-    order.never("at no instant is there no binary", "unlink", &["/bin/novacula-agent\""]);
-    order.then("the artifact is whole on disk before anything refers to it", "fsync", &["/bin/", ".part>"]);
-    order.then("so is the record of the trial", "fsync", &["/data/.novacula-agent."]);
-    order.then("it gets its name", "rename", &["/data/trial.json"]);
-    order.then("its name is on disk before the binary is touched", "fsync", &["/data>"]);
-    order.then("the old binary gets its second name", "link", &["/bin/novacula-agent\""]);
-    order.then("under which it is found", "rename", &["/bin/novacula-agent.prev\""]);
-    order.then("for good, before the first name goes", "fsync", &["/bin>"]);
-    order.then("the new binary is put in place", "rename", &[".part\"", "/bin/novacula-agent\""]);
-    order.then("for good, before it is started", "fsync", &["/bin>"]);
-    order.then("its verdict is on disk", "rename", &["/data/trial.json"]);
-    order.then("for good", "fsync", &["/data>"]);
-    order.then("then its end is remembered", "rename", &["/data/attempts.json"]);
-    order.then("for good, before the record goes", "fsync", &["/data>"]);
-    order.then("which is the last step", "unlink", &["/data/trial.json"]);
+    order(Journey::Upgrade, &Beginnings::make(releases())).is(&[
+        (
+            "data/download.json",
+            "a download that is cut short goes on only if the server has the same bytes still",
+        ),
+        ("data/trial.json", "the trial is on record before the binary is touched"),
+        ("bin/novacula-agent.prev", "the old binary has its second name before the first one goes"),
+        ("bin/novacula-agent", "the new binary is put in place, and at no instant was there none"),
+        ("data/trial.json", "that it was seen there"),
+        ("data/starts.json", "it is started"),
+        ("data/trial.json", "a sync was accepted"),
+        ("data/trial.json", "the verdict comes before what follows from it"),
+        ("data/committed.json", "the binary belongs here"),
+        ("data/attempts.json", "the end is remembered before the record goes"),
+        ("-data/trial.json", "the trial is closed, which is the last step"),
+        ("data/attempts.json", "the end was told"),
+        ("-data/download.json", "nobody goes on with the download"),
+    ]);
+}
+
+#[test]
+fn a_commit_has_on_disk_what_the_next_step_relies_on() {
+    order(Journey::Commit, &Beginnings::make(releases())).is(&[
+        ("data/starts.json", "the new binary is started"),
+        ("data/trial.json", "a sync was accepted"),
+        ("data/trial.json", "the verdict comes before what follows from it"),
+        ("data/committed.json", "the binary belongs here"),
+        ("data/attempts.json", "the end is remembered before the record goes"),
+        ("-data/trial.json", "the trial is closed, which is the last step"),
+        ("data/attempts.json", "the end was told"),
+        ("-data/download.json", "nobody goes on with the download"),
+    ]);
 }
 
 #[test]
 fn a_rollback_has_on_disk_what_the_next_step_relies_on() {
-    let calls = Trip::prepare(Journey::RollBack, &Beginnings::make(releases())).census();
-    let mut order = Order::of(&calls);
-    order.never("at no instant is there no binary", "unlink", &["/bin/novacula-agent\""]);
-    order.then("the verdict", "fsync", &["/data/.novacula-agent."]);
-    order.then("is on disk", "rename", &["/data/trial.json"]);
-    order.then("for good", "fsync", &["/data>"]);
-    order.then("then the refusal", "rename", &["/data/attempts.json"]);
-    order.then("for good, before the binary is touched", "fsync", &["/data>"]);
-    order.then("the old binary is put back", "rename", &["/bin/novacula-agent\""]);
-    order.then("for good, before the record goes", "fsync", &["/bin>"]);
-    order.then("which is the last step", "unlink", &["/data/trial.json"]);
-    order.then("for good", "fsync", &["/data>"]);
+    order(Journey::RollBack, &Beginnings::make(releases())).is(&[
+        ("data/starts.json", "the new binary is started"),
+        ("data/trial.json", "a sync was accepted"),
+        ("data/trial.json", "the verdict comes before what follows from it"),
+        ("data/attempts.json", "the attempt is refused before the old binary, which could take it, is back"),
+        (
+            "bin/novacula-agent",
+            "the old binary is back before the record goes, and at no instant was there none",
+        ),
+        ("-data/trial.json", "the trial is closed, which is the last step"),
+        ("data/starts.json", "the old binary is started"),
+        ("data/attempts.json", "the end was told"),
+        ("-data/download.json", "nobody goes on with the download"),
+    ]);
+}
+
+#[test]
+fn a_rollback_by_hand_has_on_disk_what_the_next_step_relies_on() {
+    let beginnings = Beginnings::make(releases());
+    order(Journey::RollBackByHand, &beginnings).is(&[
+        ("data/trial.json", "the verdict comes before what follows from it"),
+        ("data/attempts.json", "the attempt is refused before the old binary, which could take it, is back"),
+        (
+            "bin/novacula-agent",
+            "the old binary is back before the record goes, and at no instant was there none",
+        ),
+        ("-data/trial.json", "the trial is closed, which is the last step"),
+    ]);
+    order(Journey::RollBackLater, &beginnings).is(&[
+        ("bin/novacula-agent", "the previous binary is back, and at no instant was there none"),
+        ("data/committed.json", "it belongs here"),
+    ]);
+}
+
+fn order(journey: Journey, beginnings: &Beginnings<'_>) -> Order {
+    Order::of(&Trip::prepare(journey, beginnings).census())
 }
 
 fn releases() -> &'static Releases {
