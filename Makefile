@@ -27,7 +27,7 @@ test: prepare $(KEY)
 
 # Every point; `make test` tries a sample of them.
 test-crash-points: prepare $(KEY)
-	NOVACULA_CRASH_POINTS=all cargo test --locked --test crash_points -- --nocapture
+	NOVACULA_CRASH_POINTS=all cargo test --locked --no-fail-fast --test crash_points --test lost_writes -- --nocapture
 
 # fuzz/README.md says what each target tries and what the compiler for it is. New finds stay in target/fuzz.
 FUZZ_SECONDS ?= 180

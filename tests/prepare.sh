@@ -13,6 +13,10 @@ if ! has cargo; then
     say "Rust is missing; install it from https://rustup.rs and run this again"
     exit 1
 fi
+if ! [ -e /dev/fuse ] && ! modprobe fuse; then
+    say "/dev/fuse is missing; the tests mount a disk that forgets, through FUSE"
+    exit 1
+fi
 
 packages=''
 need() { has "$1" || packages="$packages $2"; }
