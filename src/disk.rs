@@ -16,12 +16,21 @@ use crate::error::{Doing as _, Error};
 mod attributes; // labels and access lists
 mod follow; // a download read back while it comes
 mod incoming; // a download, and the complete file it becomes
+#[cfg(test)]
+pub(crate) mod stop; // where a test stops the host
+mod temporary; // a name for what is not finished yet
 
-pub use follow::Follower;
+pub use follow::{Ending, Follower};
 pub use incoming::{Incoming, Sealed};
+#[cfg(test)]
+use stop::effect;
+use temporary::Temporary;
 
-/// Every temporary file of ours starts with this, so that leftovers can be told from other people's files.
-const TEMPORARY_PREFIX: &str = ".novacula-agent.";
+/// Stands before every single durable effect below `path`, so that tests can stop the host there.
+#[cfg(not(test))]
+fn effect(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
 
 /// Replaces `path` by `bytes`, or leaves it as it was.
 ///
@@ -30,15 +39,14 @@ const TEMPORARY_PREFIX: &str = ".novacula-agent.";
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
     let directory = directory_of(path)?;
     let write = || -> io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .prefix(TEMPORARY_PREFIX)
-            .permissions(fs::Permissions::from_mode(mode))
-            .tempfile_in(directory)?;
+        let (mut file, temporary) = Temporary::file_in(directory, mode)?;
+        effect(path)?;
         file.write_all(bytes)?;
-        file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        sync_directory(directory)
+        effect(path)?;
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+        effect(path)?;
+        file.sync_all()?;
+        temporary.rename_over(path)
     };
     write().doing(|| format!("write {}", path.display()))
 }
@@ -59,7 +67,7 @@ pub fn replace_if_different(path: &Path, bytes: &[u8], mode: u32) -> Result<bool
 /// # Errors
 /// Says which file could not be removed.
 pub fn remove(path: &Path) -> Result<(), Error> {
-    let removed = match fs::remove_file(path) {
+    let removed = match effect(path).and_then(|()| fs::remove_file(path)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other,
     };
@@ -79,12 +87,7 @@ pub fn link(from: &Path, to: &Path) -> Result<(), Error> {
         if same_file(from, to)? {
             return sync_directory(directory);
         }
-        let (_, temporary) = tempfile::Builder::new()
-            .prefix(TEMPORARY_PREFIX)
-            .make_in(directory, |name| fs::hard_link(from, name))?
-            .into_parts();
-        temporary.persist(to)?;
-        sync_directory(directory)
+        Temporary::link_in(directory, from)?.rename_over(to)
     };
     make().doing(|| format!("link {} to {}", to.display(), from.display()))
 }
@@ -108,10 +111,11 @@ pub fn sweep(directory: &Path, kept_sha256: Option<&str>) -> Result<usize, Error
     let entries = fs::read_dir(directory).doing(|| format!("read {}", directory.display()))?;
     let mut swept = 0;
     for entry in entries.flatten() {
-        let ours = entry.file_name().as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes());
+        let ours = entry.file_name().as_encoded_bytes().starts_with(temporary::PREFIX.as_bytes());
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
         let kept = kept.as_deref().is_some_and(|kept| entry.file_name() == kept);
-        if ours && !kept && is_file && fs::remove_file(entry.path()).is_ok() {
+        let remove = || effect(&entry.path()).and_then(|()| fs::remove_file(entry.path()));
+        if ours && !kept && is_file && remove().is_ok() {
             swept += 1;
         }
     }
@@ -123,9 +127,7 @@ pub fn sweep(directory: &Path, kept_sha256: Option<&str>) -> Result<usize, Error
 /// # Errors
 /// They cannot.
 pub fn try_writing(directory: &Path) -> Result<(), Error> {
-    tempfile::Builder::new()
-        .prefix(TEMPORARY_PREFIX)
-        .tempfile_in(directory)
+    Temporary::file_in(directory, 0o600)
         .map(drop)
         .doing(|| format!("create a file in {}", directory.display()))
 }
@@ -176,10 +178,8 @@ pub fn space(directory: &Path) -> Result<Space, Error> {
 /// # Errors
 /// Says which directory could not be made.
 pub fn make_directory(directory: &Path) -> Result<(), Error> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
+    effect(directory)
+        .and_then(|()| fs::DirBuilder::new().recursive(true).mode(0o700).create(directory))
         .doing(|| format!("make the directory {}", directory.display()))
 }
 
@@ -228,7 +228,8 @@ pub fn set_aside(path: &Path) -> Result<PathBuf, Error> {
     let mut name = OsString::from(path.file_name().unwrap_or(OsStr::new("record")));
     name.push(".unreadable");
     let aside = path.with_file_name(name);
-    fs::rename(path, &aside)
+    effect(path)
+        .and_then(|()| fs::rename(path, &aside))
         .and_then(|()| sync_directory(directory_of(path).map_or(Path::new("/"), |d| d)))
         .doing(|| format!("set {} aside", path.display()))?;
     Ok(aside)
@@ -276,6 +277,7 @@ fn directory_of(path: &Path) -> Result<&Path, Error> {
 }
 
 fn sync_directory(directory: &Path) -> io::Result<()> {
+    effect(directory)?;
     File::open(directory)?.sync_all()
 }
 

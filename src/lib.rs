@@ -18,3 +18,6 @@ pub mod host; // what is true of this host and this build
 pub mod preflight; // what must be true of a host before an upgrade
 pub mod systemd; // notify and systemctl
 pub mod units; // what the units say: written, refreshed, removed
+
+#[cfg(test)]
+mod stopped; // stopped before each durable effect in turn, and started again

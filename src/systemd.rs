@@ -11,6 +11,9 @@ use std::time::Duration;
 
 use crate::error::{Doing as _, Error};
 
+#[cfg(test)]
+pub(crate) mod simulated; // what stands in for systemd in tests in this process
+
 /// The agent itself.
 pub const AGENT: &str = "novacula-agent.service";
 /// Runs `.prev` as the judge of a trial.
@@ -21,12 +24,15 @@ pub const TRIAL_TIMER: &str = "novacula-agent-trial.timer";
 /// This process was started by systemd as a service that notifies.
 #[must_use]
 pub fn supervises_us() -> bool {
-    env::var_os("NOTIFY_SOCKET").is_some() && is_running()
+    (cfg!(test) || env::var_os("NOTIFY_SOCKET").is_some()) && is_running()
 }
 
 /// systemd is the init of this host.
 #[must_use]
 pub fn is_running() -> bool {
+    #[cfg(test)]
+    return simulated::is_here();
+    #[cfg(not(test))]
     Path::new("/run/systemd/system").is_dir()
 }
 
@@ -210,6 +216,10 @@ pub fn start_rollback() -> Result<(), Error> {
 /// # Errors
 /// It cannot be run, or says no: with its own words.
 pub fn systemctl(arguments: &[&str]) -> Result<String, Error> {
+    #[cfg(test)]
+    if let Some(answer) = simulated::systemctl(arguments) {
+        return answer;
+    }
     let ran = Command::new("systemctl")
         .args(arguments)
         .env_remove("NOTIFY_SOCKET")

@@ -88,6 +88,29 @@ impl Growth {
     }
 }
 
+/// The end of a download: given up, unless it is said to be complete.
+pub struct Ending {
+    growth: Growth,
+    is_complete: bool,
+}
+
+impl Ending {
+    pub(super) fn of(growth: Growth) -> Self {
+        Self { growth, is_complete: false }
+    }
+
+    /// Every byte is here.
+    pub fn complete(mut self) {
+        self.is_complete = true;
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.growth.end(self.is_complete);
+    }
+}
+
 /// The place of one reader in the list, until it ends.
 struct Reader<'a> {
     growth: &'a Growth,

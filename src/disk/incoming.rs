@@ -6,16 +6,16 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
-use tempfile::TempPath;
 
-use super::follow::{Follower, Growth};
-use super::{TEMPORARY_PREFIX, attributes, directory_of, sync_directory};
+use super::follow::{Ending, Follower, Growth};
+use super::temporary::{PREFIX, Temporary};
+use super::{attributes, directory_of, effect};
 use crate::error::{Doing as _, Error};
 
 /// A file that is being downloaded, beside the binary it may replace; gone when dropped, unless it is kept.
 pub struct Incoming {
     file: File,
-    name: TempPath,
+    name: Temporary,
     beside: PathBuf,
     length: u64,
     was_kept: bool,
@@ -26,7 +26,7 @@ pub struct Incoming {
 #[must_use]
 pub(super) fn file_name(sha256: &str) -> String {
     let short: String = sha256.chars().take(32).collect();
-    format!("{TEMPORARY_PREFIX}{short}.part")
+    format!("{PREFIX}{short}.part")
 }
 
 impl Incoming {
@@ -48,18 +48,19 @@ impl Incoming {
                     return Ok((file, found.len()));
                 }
             }
-            match fs::remove_file(&path) {
+            match effect(&path).and_then(|()| fs::remove_file(&path)) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
                 _ => {}
             }
+            effect(&path)?;
             let file = OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(&path)?;
             Ok((file, 0))
         };
         let (file, length) =
             open().doing(|| format!("create a temporary file in {}", directory.display()))?;
-        let name = TempPath::try_from_path(&path).doing(|| format!("name {}", path.display()))?;
         let growth = Growth::default();
         growth.grown_to(length);
+        let name = Temporary::at(path);
         Ok(Self { file, name, beside: binary.to_owned(), length, was_kept: length > 0, growth })
     }
 
@@ -80,8 +81,8 @@ impl Incoming {
     /// # Errors
     /// There are too many open files.
     pub fn follower(&self) -> Result<Follower, Error> {
-        let file = self.file.try_clone().doing(|| format!("read {}", self.name.display()))?;
-        Ok(Follower { file, path: self.name.to_path_buf(), growth: self.growth.clone() })
+        let file = self.file.try_clone().doing(|| format!("read {}", self.name.path().display()))?;
+        Ok(Follower { file, path: self.name.path().to_owned(), growth: self.growth.clone() })
     }
 
     /// Appends bytes.
@@ -89,7 +90,9 @@ impl Incoming {
     /// # Errors
     /// The disk is full or broken.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.file.write_all(bytes).doing(|| format!("write {}", self.name.display()))?;
+        effect(self.name.path())
+            .and_then(|()| self.file.write_all(bytes))
+            .doing(|| format!("write {}", self.name.path().display()))?;
         self.length += bytes.len() as u64;
         self.growth.grown_to(self.length);
         Ok(())
@@ -103,17 +106,20 @@ impl Incoming {
         // Told first, so that nobody takes a file that has become shorter for a broken one.
         self.growth.begin_again();
         (self.length, self.was_kept) = (0, false);
-        self.file.set_len(0).doing(|| format!("empty {}", self.name.display()))
+        effect(self.name.path())
+            .and_then(|()| self.file.set_len(0))
+            .doing(|| format!("empty {}", self.name.path().display()))
     }
 
-    /// No more bytes will come: these are all, or nobody wants them.
-    pub fn end(&self, is_complete: bool) {
-        self.growth.end(is_complete);
+    /// Tells those who follow that no more bytes will come: that these are all, or else that nobody wants them.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        Ending::of(self.growth.clone())
     }
 
     /// Leaves what is here for the next try.
-    pub fn keep(mut self) {
-        self.name.disable_cleanup(true);
+    pub fn keep(self) {
+        self.name.keep();
     }
 
     /// Ends writing: mode, owner and extended attributes of the binary it may replace, on disk for good, no longer open
@@ -125,22 +131,26 @@ impl Incoming {
         let seal = || -> io::Result<(u64, u64)> {
             let old = File::open(&self.beside)?;
             let model = old.metadata()?;
+            effect(self.name.path())?;
             fchown(&self.file, Some(model.uid()), Some(model.gid()))?;
             // A binary that its owner may not run would lose the host; every other bit is as it was.
+            effect(self.name.path())?;
             self.file.set_permissions(fs::Permissions::from_mode(model.mode() & 0o7777 | 0o500))?;
+            effect(self.name.path())?;
             attributes::copy(&old, &self.file)?;
+            effect(self.name.path())?;
             self.file.sync_all()?;
             let found = self.file.metadata()?;
             Ok((found.dev(), found.ino()))
         };
-        let identity = seal().doing(|| format!("finish {}", self.name.display()))?;
+        let identity = seal().doing(|| format!("finish {}", self.name.path().display()))?;
         Ok(Sealed { name: self.name, identity })
     }
 }
 
 /// A complete file that nobody holds open for writing; gone when dropped.
 pub struct Sealed {
-    name: TempPath,
+    name: Temporary,
     identity: (u64, u64),
 }
 
@@ -148,7 +158,7 @@ impl Sealed {
     /// Where it is, until it replaces something.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.name
+        self.name.path()
     }
 
     /// Renames the file over `target`, unless it was exchanged since it was sealed.
@@ -156,16 +166,12 @@ impl Sealed {
     /// # Errors
     /// Says what was found; `target` is then as it was.
     pub fn rename_over(self, target: &Path) -> Result<(), Error> {
-        let found = fs::symlink_metadata(&self.name).doing(|| format!("look at {}", self.name.display()))?;
+        let path = self.name.path();
+        let found = fs::symlink_metadata(path).doing(|| format!("look at {}", path.display()))?;
         if (found.dev(), found.ino()) != self.identity {
-            return Err(Error::host(format!("{} was exchanged after it was verified", self.name.display())));
+            return Err(Error::host(format!("{} was exchanged after it was verified", path.display())));
         }
-        let directory = directory_of(target)?;
-        self.name
-            .persist(target)
-            .map_err(io::Error::from)
-            .and_then(|()| sync_directory(directory))
-            .doing(|| format!("rename the new binary over {}", target.display()))
+        self.name.rename_over(target).doing(|| format!("rename the new binary over {}", target.display()))
     }
 }
 
@@ -224,7 +230,7 @@ mod tests {
         assert!(second.was_kept());
         let follower = second.follower().unwrap();
         second.append(b"way").unwrap();
-        second.end(true);
+        second.ending().complete();
         let seen = follower.read(Vec::new, |seen, bytes| seen.extend_from_slice(bytes)).unwrap();
         assert_eq!((seen.as_slice(), second.length()), (&b"halfway"[..], 7));
         let sealed = second.seal().unwrap();

@@ -45,10 +45,11 @@ pub fn check_while<'a>(
     thread::scope(|scope| {
         let started = || {
             let fetch = helper("fetch", scope, move || {
-                let fetched = fetch(incoming);
-                // Whatever happened, nobody waits for more.
-                incoming.end(fetched.is_ok());
-                fetched
+                // Whatever happens, nobody waits for more.
+                let ending = incoming.ending();
+                fetch(incoming)?;
+                ending.complete();
+                Ok(())
             })?;
             let sha256 =
                 helper("sha256", scope, move || first.read(Sha256::new, |hash, bytes| hash.update(bytes)))?;
