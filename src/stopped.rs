@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use novacula_lab::dice::{Dice, seed};
 use novacula_protocol::Stage;
 use novacula_protocol::sync::SyncRequest;
 
@@ -95,17 +96,17 @@ impl Journey {
         let points = points.into_inner();
         assert!(points > 0, "a journey without points proves nothing");
 
-        // Then two, drawn by a seed that can be given again.
-        let seed = seed();
+        // Then two, drawn by the seed.
         let twice = AtomicUsize::new(0);
         let pair = |number| {
-            let mut dice = Dice(seed + number as u64);
-            (number <= PAIRS).then(|| vec![dice.one_to(points), dice.one_to(points)])
+            let mut dice = Dice::of(seed() + number as u64);
+            (number <= PAIRS).then(|| vec![1 + dice.below(points), 1 + dice.below(points)])
         };
         self.each_survives(pair, |_, met| {
             twice.fetch_add(usize::from(met == 2), Ordering::SeqCst);
         });
-        println!("{self:?}: {points} points tried, {} pairs of them with seed {seed}", twice.into_inner());
+        let (twice, seed) = (twice.into_inner(), seed());
+        println!("{self:?}: {points} points tried, {twice} pairs of them with seed {seed}");
     }
 
     /// Goes with the stops that `draw` gives for 1, 2, 3 …, several at once, until it gives none; `note` hears how many
@@ -265,25 +266,4 @@ impl Trip<'_> {
 fn end_in(sync: &SyncRequest) -> Option<End> {
     let report = sync.upgrade.as_ref().filter(|report| report.stage.is_end())?;
     Some(End { stage: report.stage, runs_new: sync.current_version == NEW })
-}
-
-/// `NOVACULA_STOP_SEED`, or one of our own.
-fn seed() -> u64 {
-    match std::env::var("NOVACULA_STOP_SEED") {
-        Ok(text) => text.parse().expect("NOVACULA_STOP_SEED is a number"),
-        Err(_) => crate::host::dice() >> 32,
-    }
-}
-
-/// The same numbers for the same seed (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn one_to(&mut self, last: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        1 + usize::try_from((mixed ^ (mixed >> 31)) % last as u64).unwrap()
-    }
 }
