@@ -8,10 +8,13 @@ KEY := $(LAB)/keys/trusted/lab.pub
 export CARGO_TARGET_DIR := $(LAB)/build
 export NOVACULA_KEYS_DIR := $(LAB)/keys/trusted
 
+# All that may mean something else to another systemd.
+LAB_TESTS := $(patsubst tests/%.rs,--test %,$(wildcard tests/lab_*.rs))
+
 # Tests on hosts mostly wait: four at once load two processors well.
 export RUST_TEST_THREADS ?= $(shell n=$$(nproc); echo $$((n > 4 ? n : 4)))
 
-.PHONY: demo test test-crash-points fuzz bench package prepare
+.PHONY: demo test test-crash-points test-power-cuts test-matrix fuzz bench package prepare
 
 demo: prepare $(KEY)
 	cargo run --quiet --locked --package novacula-lab --bin demo
@@ -28,6 +31,14 @@ test: prepare $(KEY)
 # Every point; `make test` tries a sample of them.
 test-crash-points: prepare $(KEY)
 	NOVACULA_CRASH_POINTS=all cargo test --locked --no-fail-fast --test crash_points --test lost_writes -- --nocapture
+
+# Fifty hosts are cut off from power in the middle of an upgrade; `make test` cuts a few.
+test-power-cuts: prepare $(KEY)
+	NOVACULA_POWER_CUTS=$${NOVACULA_POWER_CUTS:-50} cargo test --locked --test lab_power_cuts -- --nocapture
+
+# The hosts of `make test` are of one suite; these are of systemd 247, 252 and 257.
+test-matrix: prepare $(KEY)
+	NOVACULA_LAB_SUITES="bullseye bookworm trixie" cargo test --locked --no-fail-fast $(LAB_TESTS)
 
 # fuzz/README.md says what each target tries and what the compiler for it is. New finds stay in target/fuzz.
 FUZZ_SECONDS ?= 180
