@@ -29,6 +29,9 @@ need musl-gcc musl-tools
 need make make
 need python3 python3
 need openssl openssl
+need nginx nginx-light
+need tinyproxy tinyproxy-bin
+need ip iproute2
 need curl curl
 need git git
 need shellcheck shellcheck
