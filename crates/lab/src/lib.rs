@@ -16,6 +16,7 @@ mod guard;
 mod install;
 mod lock;
 mod people;
+mod proxy;
 mod wait;
 
 pub mod builds;
@@ -32,6 +33,7 @@ pub use faults::{Fault, faulty_release};
 pub use host::{Host, Output, Suite};
 pub use install::install;
 pub use people::Person;
+pub use proxy::Proxy;
 pub use scene::Scene;
 pub use signing::Signer;
 pub use wait::{poll, wait_for};
