@@ -192,12 +192,17 @@ pub struct Lock(#[expect(dead_code, reason = "held for its drop")] File);
 /// # Errors
 /// The file cannot be opened.
 pub fn try_lock(path: &Path) -> Result<Option<Lock>, Error> {
-    let file = open_lock(path)?;
-    match file.try_lock_exclusive() {
-        Ok(()) => Ok(Some(Lock(file))),
-        Err(e) if e.kind() == fs2::lock_contended_error().kind() => Ok(None),
-        Err(e) => Err(e).doing(|| format!("lock {}", path.display())),
-    }
+    lock_now(open_lock(path)?).doing(|| format!("lock {}", path.display()))
+}
+
+/// Takes the lock that `directory` itself is, for whoever works in it with records of their own; `None` when another
+/// process holds it.
+///
+/// # Errors
+/// The directory cannot be opened.
+pub fn try_lock_directory(directory: &Path) -> Result<Option<Lock>, Error> {
+    let file = File::open(directory).doing(|| format!("open {}", directory.display()))?;
+    lock_now(file).doing(|| format!("lock {}", directory.display()))
 }
 
 /// Takes the lock at `path`, waiting for whoever holds it.
@@ -208,6 +213,14 @@ pub fn lock(path: &Path) -> Result<Lock, Error> {
     let file = open_lock(path)?;
     file.lock_exclusive().doing(|| format!("lock {}", path.display()))?;
     Ok(Lock(file))
+}
+
+fn lock_now(file: File) -> io::Result<Option<Lock>> {
+    match file.try_lock_exclusive() {
+        Ok(()) => Ok(Some(Lock(file))),
+        Err(e) if e.kind() == fs2::lock_contended_error().kind() => Ok(None),
+        Err(e) => Err(e),
+    }
 }
 
 fn open_lock(path: &Path) -> Result<File, Error> {

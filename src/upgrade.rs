@@ -24,6 +24,7 @@ use std::path::Path;
 use novacula_protocol::signature::{ReleaseSignature, TrustedKeys};
 use novacula_protocol::spec::Intent;
 use novacula_protocol::{LogLevel, RefusalCode, Stage};
+use semver::Version;
 
 use self::admit::Admitted;
 use self::hand::Hand;
@@ -76,6 +77,10 @@ pub fn carry_out(admitted: &Admitted, means: &Means<'_>, hand: &Hand) -> Result<
     let Some(_in_hand) = means.records.take_in_hand()? else {
         return Err(Error::NotNow("another upgrade is in hand".to_owned()));
     };
+    let directory = means.places.binary.parent().unwrap_or(&means.places.binary);
+    let Some(_alone) = disk::try_lock_directory(directory)? else {
+        return Err(Error::NotNow("another agent has an upgrade of this binary in hand".to_owned()));
+    };
 
     hand.enter(Stage::Preflight);
     hand.say(
@@ -83,7 +88,8 @@ pub fn carry_out(admitted: &Admitted, means: &Means<'_>, hand: &Hand) -> Result<
         format!("upgrade from {} to {}", means.build.version, spec.header.target_version),
     );
     disk::must_be_ours(means.records.data_dir())?;
-    enough_space(means.places.binary.parent().unwrap_or(&means.places.binary), spec.size)?;
+    must_be_what_runs(&means.places.binary, &means.build.version)?;
+    enough_space(directory, spec.size)?;
     hand.checkpoint()?;
 
     hand.enter(Stage::Download);
@@ -171,6 +177,15 @@ fn swap_in(
     hand.checkpoint()?;
     let arm = || (means.arm)(&means.places.previous(), means.records.data_dir());
     swap::swap(&mut records, &trial, artifact, arm)
+}
+
+/// What is kept as `.prev` must be what is known to be good, not what another agent, or anybody else, has put in place
+/// since this one started.
+fn must_be_what_runs(binary: &Path, version: &Version) -> Result<(), Error> {
+    verify::must_run_here(binary, version).map_err(|_| {
+        let found = format!("{} must be the {version} that runs, it was replaced since", binary.display());
+        Error::refused(RefusalCode::UnexpectedState, format!("{found}; restart the agent, then try again"))
+    })
 }
 
 /// Room to spare beside the artifact, in bytes: for records and for others on the same file system.

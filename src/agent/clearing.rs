@@ -51,6 +51,10 @@ impl Agent<'_> {
         let Ok(Some(_in_hand)) = self.records.take_in_hand() else { return };
         // And so is a file that the judge is about to rename into place.
         let Ok(mut records) = self.records.lock() else { return };
+        // Another agent on this binary may be fetching.
+        let Some(Ok(Some(_alone))) = self.places.binary.parent().map(disk::try_lock_directory) else {
+            return;
+        };
         for directory in [self.places.binary.parent(), Some(self.records.data_dir())].into_iter().flatten() {
             match disk::sweep(directory, offered) {
                 Ok(0) => {}
