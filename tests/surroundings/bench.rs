@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use novacula_agent::disk::sha256_of;
@@ -82,6 +82,7 @@ pub fn refused(report: &UpgradeReport, code: novacula_protocol::RefusalCode) {
 
 pub struct Agent {
     directory: tempfile::TempDir,
+    bin: PathBuf,
     running: Option<Child>,
 }
 
@@ -103,7 +104,8 @@ impl Agent {
     /// One with these lines in `[control_plane]`; not started yet.
     pub fn configured(control_plane: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let agent = Self { directory, running: None };
+        let bin = directory.path().join("bin");
+        let agent = Self { directory, bin, running: None };
         install(&fs::read(builds::agent(HERE)).unwrap(), &agent.binary(), 0o755);
         agent.configure(control_plane);
         agent
@@ -118,12 +120,17 @@ impl Agent {
         fs::set_permissions(self.config(), fs::Permissions::from_mode(0o600)).unwrap();
     }
 
+    /// From now on it is started from the binary of another agent.
+    pub fn share_binary(&mut self, other: &Self) {
+        self.bin.clone_from(&other.bin);
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     pub fn binary(&self) -> PathBuf {
-        self.path("bin/novacula-agent")
+        self.bin.join("novacula-agent")
     }
 
     pub fn config(&self) -> PathBuf {
@@ -135,11 +142,17 @@ impl Agent {
     }
 
     /// Starts it by way of these words, such as `env NAME=value`.
-    pub fn start_through(&mut self, words: &[&str]) {
+    pub fn start_through(&mut self, words: &[String]) {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
         let mut command = words_then(words, &self.binary());
         command.args(["run", "--config"]).arg(self.config()).stdout(Stdio::null()).stderr(log);
         self.running = Some(command.spawn().expect("setpriv is there"));
+    }
+
+    /// One command of this agent, to its end.
+    pub fn command_through(&self, words: &[String], arguments: &[&str]) -> Output {
+        let mut command = words_then(words, &self.binary());
+        command.args(arguments).arg("--config").arg(self.config()).output().expect("setpriv is there")
     }
 
     pub fn kill(&mut self) {
@@ -171,7 +184,7 @@ impl Agent {
     #[track_caller]
     pub fn is_untouched(&self) {
         assert_eq!(sha256_of(&self.binary()).unwrap(), sha256_of(&builds::agent(HERE)).unwrap());
-        assert_eq!(names(&self.path("bin")), ["novacula-agent"], "what is left beside the binary");
+        assert_eq!(names(&self.bin), ["novacula-agent"], "what is left beside the binary");
     }
 }
 
@@ -183,7 +196,7 @@ pub fn names(folder: &Path) -> Vec<String> {
 }
 
 /// Should this process be killed, the program ends with it.
-pub fn words_then(words: &[&str], program: &Path) -> Command {
+pub fn words_then(words: &[String], program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).args(words).arg(program);
     command.env_remove("NOTIFY_SOCKET").stdin(Stdio::null());

@@ -40,10 +40,13 @@ impl Authority {
         self.path("ca.pem")
     }
 
-    /// Puts `certificate.pem` and `key.pem` for `localhost` into `folder`.
+    /// Puts `certificate.pem` and `key.pem` for this machine into `folder`.
     pub fn certify(&self, certificate: Certificate, folder: &Path) {
-        let host = if certificate == Certificate::ForAnotherHost { "elsewhere.example" } else { "localhost" };
-        let name = format!("subjectAltName=DNS:{host}");
+        let hosts = match certificate {
+            Certificate::ForAnotherHost => "DNS:elsewhere.example",
+            _ => "DNS:localhost,DNS:control-plane.test,DNS:artifacts.test",
+        };
+        let name = format!("subjectAltName={hosts}");
         let (key, made) = (folder.join("key.pem"), folder.join("certificate.pem"));
         if certificate == Certificate::SelfSigned {
             let to = [made.to_str().unwrap(), "-keyout", key.to_str().unwrap()];

@@ -13,6 +13,9 @@ mod certificates; // made as a test needs them, also wrong ones
 mod line; // a connection that breaks off or drips
 mod nginx; // a real server
 
+mod clock;
 mod downloads;
 mod hostile_tls;
+mod neighbours;
+mod proxy;
 mod slow_servers;

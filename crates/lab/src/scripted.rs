@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use novacula_protocol::sync::SyncRequest;
 use serde_json::{Value, json};
 
@@ -35,6 +36,7 @@ struct State {
     syncs: Vec<SyncRequest>,
     /// Syncs of this version are heard but not answered.
     held: Option<String>,
+    now: Option<Timestamp>,
 }
 
 impl Scripted {
@@ -73,6 +75,11 @@ impl Scripted {
     /// What the next syncs are offered.
     pub fn offer(&self, pending: Value) {
         self.shared.lock().pending = pending;
+    }
+
+    /// What its clock shows from now on; before that it stands at the beginning of 2026.
+    pub fn set_clock(&self, now: Timestamp) {
+        self.shared.lock().now = Some(now);
     }
 
     /// From now on a sync of this version waits for its answer.
@@ -172,8 +179,9 @@ fn answer(mut connection: TcpStream, shared: &Shared, serve: &Serve) {
         while state.held.as_ref() == Some(&version) {
             state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        let now = state.now.map_or("2026-01-01T00:00:00Z".to_owned(), |now| now.to_string());
         let reply = json!({
-            "controlPlaneVersion": "1.0.0", "now": "2026-01-01T00:00:00Z", "support": "in-window",
+            "controlPlaneVersion": "1.0.0", "now": now, "support": "in-window",
             "syncIntervalMs": 1000, "pendingUpgrade": state.pending, "preflight": [],
         });
         drop(state);
