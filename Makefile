@@ -1,9 +1,9 @@
 # The two commands of the README are `make demo` and `make test`; both install what they need on Debian, as root.
 
 LAB := $(CURDIR)/target/lab
-KEY := $(LAB)/keys/trusted/lab.pub
+KEYS := $(LAB)/keys/trusted/lab.pub $(LAB)/keys/trusted/next.pub
 
-# One place for all builds, all trusting the throw-away key of this checkout: nothing is compiled twice, and nothing of
+# One place for all builds, all trusting the throw-away keys of this checkout: nothing is compiled twice, and nothing of
 # it can be mistaken for what a developer or packaging/release.sh builds.
 export CARGO_TARGET_DIR := $(LAB)/build
 export NOVACULA_KEYS_DIR := $(LAB)/keys/trusted
@@ -16,11 +16,11 @@ export RUST_TEST_THREADS ?= $(shell n=$$(nproc); echo $$((n > 4 ? n : 4)))
 
 .PHONY: demo test test-crash-points test-power-cuts test-matrix fuzz bench package prepare
 
-demo: prepare $(KEY)
+demo: prepare $(KEYS)
 	cargo run --quiet --locked --package novacula-lab --bin demo
 
 # What fails cheaply fails first: form, lints, functions, then whole programs on real hosts.
-test: prepare $(KEY)
+test: prepare $(KEYS)
 	cargo fmt --all --check
 	shellcheck .ci/run tests/*.sh packaging/*.sh benches/*.sh crates/lab/src/host/*.sh
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
@@ -29,28 +29,28 @@ test: prepare $(KEY)
 	cargo test --workspace --locked --test '*' --no-fail-fast
 
 # Every point; `make test` tries a sample of them.
-test-crash-points: prepare $(KEY)
+test-crash-points: prepare $(KEYS)
 	NOVACULA_CRASH_POINTS=all cargo test --locked --no-fail-fast --test crash_points --test lost_writes -- --nocapture
 
 # Fifty hosts are cut off from power in the middle of an upgrade; `make test` cuts a few.
-test-power-cuts: prepare $(KEY)
+test-power-cuts: prepare $(KEYS)
 	NOVACULA_POWER_CUTS=$${NOVACULA_POWER_CUTS:-50} cargo test --locked --test lab_power_cuts -- --nocapture
 
 # The hosts of `make test` are of one suite; these are of systemd 247, 252 and 257.
-test-matrix: prepare $(KEY)
+test-matrix: prepare $(KEYS)
 	NOVACULA_LAB_SUITES="bullseye bookworm trixie" cargo test --locked --no-fail-fast $(LAB_TESTS)
 
 # fuzz/README.md says what each target tries and what the compiler for it is. New finds stay in target/fuzz.
 FUZZ_SECONDS ?= 180
 fuzz: export CARGO_TARGET_DIR := $(CURDIR)/target/fuzz
-fuzz: prepare $(KEY)
+fuzz: prepare $(KEYS)
 	targets=$$(cargo +nightly fuzz list) && for target in $$targets; do \
 		mkdir -p target/fuzz/corpus/$$target && \
 		cargo +nightly fuzz run $$target target/fuzz/corpus/$$target fuzz/corpus/$$target -- \
 			-max_total_time=$(FUZZ_SECONDS) -timeout=20 || exit 1; \
 	done
 
-bench: prepare $(KEY)
+bench: prepare $(KEYS)
 	benches/run.sh
 
 # What ships trusts the keys in keys/, never those of the laboratory. BINARY=PATH packages what was built and signed
@@ -61,7 +61,7 @@ package:
 prepare:
 	tests/prepare.sh
 
-# crates/lab/src/signing.rs makes the same pair for whoever calls cargo without make.
-$(KEY):
+# crates/lab/src/signing.rs makes the same pairs for whoever calls cargo without make.
+$(LAB)/keys/trusted/%.pub:
 	mkdir -p $(LAB)/keys/secret $(LAB)/keys/trusted
-	minisign -G -W -f -s $(LAB)/keys/secret/lab.key -p $@ >/dev/null
+	minisign -G -W -f -s $(LAB)/keys/secret/$*.key -p $@ >/dev/null

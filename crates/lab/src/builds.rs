@@ -12,7 +12,7 @@ use crate::checkout;
 use crate::guard::Guarded;
 use crate::install::install;
 use crate::lock::Lock;
-use crate::signing;
+use crate::signing::{self, Trust};
 
 /// The triple that releases of the laboratory are built and signed for: static, so that one build runs on every
 /// suite. Where the compiler cannot build static programs it is the triple of this machine.
@@ -37,10 +37,21 @@ pub fn target() -> &'static str {
 /// The agent, built as this version.
 #[must_use]
 pub fn agent(version: &str) -> PathBuf {
+    agent_trusting(Trust::Both, version)
+}
+
+/// The agent, built as this version with these keys.
+#[must_use]
+pub fn agent_trusting(trust: Trust, version: &str) -> PathBuf {
     static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     let built = built.get_or_insert_default();
-    built.entry(version.to_owned()).or_insert_with(|| build_agent(version, None)).clone()
+    let name = match trust {
+        Trust::Both => version.to_owned(),
+        Trust::First | Trust::Next => format!("{version}-{trust:?}"),
+    };
+    let build = || build_agent(&name, version, &trust.folder(), &own_units());
+    built.entry(name.clone()).or_insert_with(build).clone()
 }
 
 /// The agent, built as this version with other units: its service takes [`OTHER_START_LIMIT`] to start, and every unit
@@ -51,7 +62,7 @@ pub fn agent_with_other_units(version: &str) -> PathBuf {
     let _one_at_a_time = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     let units = checkout::lab().join("other-units");
     fs::create_dir_all(&units).expect("the laboratory has a folder");
-    for unit in fs::read_dir(checkout::root().join("systemd")).expect("systemd/ can be read") {
+    for unit in fs::read_dir(own_units()).expect("systemd/ can be read") {
         let unit = unit.expect("systemd/ can be read");
         let text = fs::read_to_string(unit.path()).expect("a unit is text");
         let text = text.replace("TimeoutStartSec=30\n", &format!("TimeoutStartSec={OTHER_START_LIMIT}\n"));
@@ -61,7 +72,7 @@ pub fn agent_with_other_units(version: &str) -> PathBuf {
             fs::write(place, text).expect("the laboratory can be written");
         }
     }
-    build_agent(version, Some(&units))
+    build_agent(&format!("{version}-other-units"), version, &Trust::Both.folder(), &units)
 }
 
 /// `TimeoutStartSec=` of [`agent_with_other_units`].
@@ -104,24 +115,26 @@ pub(crate) fn single_file(source: &Path, program: &Path) {
     );
 }
 
-fn build_agent(version: &str, units: Option<&Path>) -> PathBuf {
-    let keys = signing::trusted_keys();
-    let own_units = checkout::root().join("systemd");
-    let name = format!("{version}{}", units.map_or("", |_| "-other-units"));
+fn own_units() -> PathBuf {
+    checkout::root().join("systemd")
+}
+
+fn build_agent(name: &str, version: &str, keys: &Path, units: &Path) -> PathBuf {
     let place = checkout::lab().join("agents").join(name);
     let noted = checkout::beside(&place, "inputs");
     let _lock = build_lock();
-    let inputs = fingerprint(&[Path::new("src"), Path::new("systemd"), Path::new("crates/protocol"), &keys]);
+    let inputs = fingerprint(&[Path::new("src"), units, Path::new("crates/protocol"), keys]);
     if place.exists() && fs::read_to_string(&noted).is_ok_and(|before| before == inputs) {
         return place;
     }
-    eprintln!("lab: building the agent {version} for {}", target());
+    eprintln!("lab: building the agent {name} for {}", target());
     cargo(
         cargo_build()
             .args(["--profile", "lab", "--package", "novacula-agent", "--bin", "novacula-agent"])
             .args(["--target", target()])
-            .env("NOVACULA_BUILD_VERSION", version)
-            .env("NOVACULA_UNITS_DIR", units.unwrap_or(&own_units)),
+            .env("NOVACULA_KEYS_DIR", keys)
+            .env("NOVACULA_UNITS_DIR", units)
+            .env("NOVACULA_BUILD_VERSION", version),
     );
     let built = build_folder().join(target()).join("lab/novacula-agent");
     install(&fs::read(&built).expect("what was built can be read"), &place, 0o755);

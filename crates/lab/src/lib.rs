@@ -35,5 +35,5 @@ pub use install::install;
 pub use people::Person;
 pub use proxy::Proxy;
 pub use scene::Scene;
-pub use signing::Signer;
+pub use signing::{Signer, Trust};
 pub use wait::{poll, wait_for};

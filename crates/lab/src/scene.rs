@@ -46,7 +46,13 @@ impl Scene {
     /// A fresh host on which this version of the agent runs and syncs.
     #[must_use]
     pub fn with_agent(suite: Suite, version: &str) -> Self {
-        let scene = Self::with_agent_not_installed(suite, version);
+        Self::with_build(suite, version, &builds::agent(version))
+    }
+
+    /// A fresh host on which this build of this version runs and syncs.
+    #[must_use]
+    pub fn with_build(suite: Suite, version: &str, build: &Path) -> Self {
+        let scene = Self::with_build_not_installed(suite, build);
         scene.agent("install");
         scene.host.ok(&format!("systemctl start {AGENT}"));
         scene.owner().wait_for_version(EXECUTOR, version);
@@ -56,10 +62,14 @@ impl Scene {
     /// A fresh host with the binary and the config in place, and nothing done with them.
     #[must_use]
     pub fn with_agent_not_installed(suite: Suite, version: &str) -> Self {
+        Self::with_build_not_installed(suite, &builds::agent(version))
+    }
+
+    fn with_build_not_installed(suite: Suite, build: &Path) -> Self {
         let control_plane = ControlPlane::start();
         let host = Host::boot(suite);
         let scene = Self { host, control_plane };
-        scene.host.put(BINARY, &read(&builds::agent(version)), 0o755);
+        scene.host.put(BINARY, &read(build), 0o755);
         scene.host.put(CONFIG, scene.config().as_bytes(), 0o600);
         scene
     }

@@ -8,11 +8,40 @@ use std::sync::OnceLock;
 use crate::lock::Lock;
 use crate::{builds, checkout};
 
-/// The folder of public keys that everything the laboratory builds trusts; the key is made if it is missing.
+/// The folder of public keys that everything the laboratory builds trusts; keys are made if they are missing.
 #[must_use]
 pub fn trusted_keys() -> PathBuf {
-    let _made = Signer::trusted();
+    let _made = (Signer::trusted(), Signer::next());
     trusted_folder()
+}
+
+/// Whom a build trusts: keys rotate by release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Only the key of [`Signer::trusted`], as before a rotation.
+    First,
+    /// Both keys, as everything else that the laboratory builds.
+    Both,
+    /// Only the key of [`Signer::next`], as after a rotation.
+    Next,
+}
+
+impl Trust {
+    /// The folder with these public keys and no other.
+    pub(crate) fn folder(self) -> PathBuf {
+        let (name, key) = match self {
+            Self::Both => return trusted_keys(),
+            Self::First => ("first", "lab.pub"),
+            Self::Next => ("last", "next.pub"),
+        };
+        let folder = keys().join(name);
+        let _lock = Lock::wait(&keys().join("lock"));
+        if !folder.join(key).exists() {
+            fs::create_dir_all(&folder).expect("a folder for a key can be made");
+            fs::copy(trusted_folder().join(key), folder.join(key)).expect("a key can be copied");
+        }
+        folder
+    }
 }
 
 /// Somebody who signs releases.
@@ -26,17 +55,14 @@ impl Signer {
     #[must_use]
     pub fn trusted() -> Self {
         static MADE: OnceLock<PathBuf> = OnceLock::new();
-        let secret = MADE.get_or_init(|| {
-            let keys = checkout::lab().join("keys");
-            let _lock = Lock::wait(&keys.join("lock"));
-            let (secret, public) = (keys.join("secret/lab.key"), trusted_folder().join("lab.pub"));
-            // The public key comes last: where it is, the pair is whole.
-            if !public.exists() {
-                make_pair(&secret, &public);
-            }
-            secret
-        });
-        Self { secret: secret.clone() }
+        Self { secret: MADE.get_or_init(|| make_trusted("lab")).clone() }
+    }
+
+    /// The release engineer of tomorrow: a second such key, which ships long before it signs.
+    #[must_use]
+    pub fn next() -> Self {
+        static MADE: OnceLock<PathBuf> = OnceLock::new();
+        Self { secret: MADE.get_or_init(|| make_trusted("next")).clone() }
     }
 
     /// A stranger with a fresh key that nobody trusts; it is kept in `folder`.
@@ -82,8 +108,23 @@ impl Signer {
     }
 }
 
+fn keys() -> PathBuf {
+    checkout::lab().join("keys")
+}
+
 fn trusted_folder() -> PathBuf {
-    checkout::lab().join("keys/trusted")
+    keys().join("trusted")
+}
+
+fn make_trusted(name: &str) -> PathBuf {
+    let _lock = Lock::wait(&keys().join("lock"));
+    let secret = keys().join("secret").join(format!("{name}.key"));
+    let public = trusted_folder().join(format!("{name}.pub"));
+    // The public key comes last: where it is, the pair is whole.
+    if !public.exists() {
+        make_pair(&secret, &public);
+    }
+    secret
 }
 
 fn make_pair(secret: &Path, public: &Path) {
