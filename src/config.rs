@@ -34,6 +34,8 @@ pub struct Config {
     pub max_bytes_per_second: Option<u64>,
     /// How to reach the control plane.
     pub control_plane: ControlPlaneConfig,
+    /// Where the key or token is, unless it is in the config itself.
+    pub token_file: Option<PathBuf>,
     /// What is said in the log.
     pub level: LevelFilter,
     /// Sentences about what was odd but harmless.
@@ -141,14 +143,18 @@ impl Config {
         })?;
         let mut config =
             Self::parse(&text).map_err(|found| Error::host(format!("{}: {found}", path.display())))?;
-        if let Ok(meta) = fs::metadata(path)
+        let holder = match (&config.control_plane.access, &config.token_file) {
+            (Access::Stored, _) => None,
+            (_, Some(file)) => Some(file.as_path()),
+            (_, None) => Some(path),
+        };
+        if let Some(holder) = holder
+            && let Ok(meta) = fs::metadata(holder)
             && meta.mode() & 0o077 != 0
         {
+            let (mode, holder) = (meta.mode() & 0o7777, holder.display());
             config.warnings.push(format!(
-                "{} holds a key and can be read by others (mode {:04o}); run `chmod 600 {}`",
-                path.display(),
-                meta.mode() & 0o7777,
-                path.display()
+                "{holder} holds a key and can be read by others (mode {mode:04o}); run `chmod 600 {holder}`"
             ));
         }
         Ok(config)
@@ -198,6 +204,7 @@ impl Config {
                 fragment.agent.sync_interval_ms.unwrap_or(DEFAULT_SYNC_INTERVAL_MS),
             ),
             max_bytes_per_second: fragment.agent.max_bytes_per_second,
+            token_file: control_plane.access_token_file.clone(),
             control_plane: ControlPlaneConfig::judge(control_plane)?,
             level,
             warnings,
