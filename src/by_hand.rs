@@ -221,8 +221,7 @@ fn note_committed(records: &mut LockedRecords<'_>, binary: &Path, printed: &str)
 /// The hold cannot be written.
 pub fn hold(records: &Records, held: &Held) -> Result<Outcome, Error> {
     records.lock()?.set_hold(held)?;
-    let until = held.until.map_or("until `unhold`".to_owned(), |until| format!("until {until}"));
-    Ok(Outcome::Done(format!("held {until}: {}", held.reason)))
+    Ok(Outcome::Done(format!("held {held}")))
 }
 
 /// Ends a hold.

@@ -51,8 +51,7 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
         return stopped("trial", sentence);
     }
     if let Some(held) = facts.held {
-        let until = held.until.map_or("until `unhold`".to_owned(), |until| format!("until {until}"));
-        return stopped("hold", format!("held {until}: {}", held.reason));
+        return stopped("hold", format!("held {held}"));
     }
     if let Some(failed) = facts.checks.iter().find(|check| !check.ok) {
         return stopped(&failed.check, failed.note.clone());

@@ -147,13 +147,7 @@ impl Standing {
                 format!("{}{hint}", it.version)
             }),
         );
-        line(
-            "held",
-            self.held.as_ref().map_or("no".to_owned(), |held| match held.until {
-                Some(until) => format!("until {until}: {}", held.reason),
-                None => format!("until `unhold`: {}", held.reason),
-            }),
-        );
+        line("held", self.held.as_ref().map_or("no".to_owned(), ToString::to_string));
         line("floor", self.floor.as_ref().map_or("none".to_owned(), ToString::to_string));
         line(
             "keys",

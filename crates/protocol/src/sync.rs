@@ -105,6 +105,16 @@ pub struct Held {
     pub until: Option<Timestamp>,
 }
 
+/// How long, and why: `until 2027-01-31T08:00:00Z: frozen for the audit`.
+impl std::fmt::Display for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.until {
+            Some(until) => write!(f, "until {until}: {}", self.reason),
+            None => write!(f, "until `unhold`: {}", self.reason),
+        }
+    }
+}
+
 /// The report on one attempt of one upgrade.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -251,6 +261,13 @@ mod tests {
         assert_eq!(offered(Channel::Stable), [Channel::Stable]);
         assert_eq!(offered(Channel::Beta), [Channel::Stable, Channel::Beta]);
         assert_eq!(offered(Channel::Dev), Channel::ALL);
+    }
+
+    #[test]
+    fn a_hold_says_how_long_and_why() {
+        let until = |until| Held { reason: "audit".to_owned(), until }.to_string();
+        assert_eq!(until(None), "until `unhold`: audit");
+        assert_eq!(until(Some(Timestamp::UNIX_EPOCH)), "until 1970-01-01T00:00:00Z: audit");
     }
 
     #[test]
