@@ -218,6 +218,7 @@ impl Agent<'_> {
             records: self.records,
             keys: self.keys,
             control_plane: Ok(self.control_plane),
+            clock: self.clock,
         }
     }
 

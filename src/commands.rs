@@ -196,6 +196,7 @@ impl Process {
             records: &Records::at(&self.data_dir()),
             keys: &self.keys,
             control_plane: control_plane.as_ref().map_err(|e| chain(e)),
+            clock: self.clock,
         })
     }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use novacula_protocol::enroll::{ENROLL_PATH, EnrollRequest, EnrollResponse};
 use novacula_protocol::problem::ErrorBody;
 use novacula_protocol::spec::Kind;
@@ -164,13 +165,28 @@ impl ControlPlane {
     /// that is overloaded blames nobody.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        self.client
-            .get(format!("{}/healthz", self.url))
+        self.health().is_ok()
+    }
+
+    /// As [`Self::is_healthy`]; gives the `Date` of the answer.
+    ///
+    /// # Errors
+    /// It does not answer, or with something else than a 2xx.
+    pub fn health(&self) -> Result<Option<Timestamp>, NoAnswer> {
+        let url = format!("{}/healthz", self.url);
+        let answer = self
+            .client
+            .get(&url)
             .config()
             .timeout_global(Some(Duration::from_secs(10)))
             .build()
             .call()
-            .is_ok_and(|answer| answer.status().is_success())
+            .map_err(|e| NoAnswer::because(format!("{} cannot be reached: {e}", self.url)))?;
+        if !answer.status().is_success() {
+            return Err(NoAnswer::because(format!("{url} answered {}", answer.status().as_u16())));
+        }
+        let date = answer.headers().get("date").and_then(|date| date.to_str().ok());
+        Ok(date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| date.timestamp()))
     }
 }
 

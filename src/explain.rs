@@ -3,6 +3,7 @@
 use novacula_protocol::sync::{Held, PreflightResult};
 use serde::Serialize;
 
+use crate::preflight;
 use crate::systemd::Service;
 use crate::upgrade::trial::{EndedAttempt, Trial};
 
@@ -53,11 +54,16 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
     if let Some(held) = facts.held {
         return stopped("hold", format!("held {held}"));
     }
-    if let Some(failed) = facts.checks.iter().find(|check| !check.ok) {
+    let (stopping, harmless): (Vec<_>, Vec<_>) = facts
+        .checks
+        .iter()
+        .filter(|check| !check.ok)
+        .partition(|failed| preflight::stops_an_upgrade(&failed.check));
+    if let Some(failed) = stopping.first() {
         return stopped(&failed.check, failed.note.clone());
     }
     let last = facts.last.and_then(|last| Some((last, last.error.as_ref()?)));
-    let sentence = match last {
+    let mut sentence = match last {
         None => {
             "nothing on this host stops an upgrade; ask the control plane whether one is pending".to_owned()
         }
@@ -67,6 +73,10 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
             last.upgrade_id, last.attempt, last.stage, error.code, error.message
         ),
     };
+    if !harmless.is_empty() {
+        let names: Vec<_> = harmless.iter().map(|failed| failed.check.as_str()).collect();
+        sentence.push_str(&format!("; worth mending all the same: {} (`preflight`)", names.join(", ")));
+    }
     Explanation { rule: None, sentence }
 }
 
@@ -87,6 +97,7 @@ mod tests {
         let no_config = [check("units", false), check("config", false)];
         let unreachable = [check("config", true), check("units", false), check("control_plane", false)];
         let no_units = [check("config", true), check("units", false), check("control_plane", true)];
+        let old_units = [check("config", true), check("units_current", false), check("clock", false)];
         for (sentence, checks, service, held, expected) in [
             ("nothing stops it", &fine[..], Some(&active), None, None),
             ("without a config nothing else matters", &no_config[..], None, Some(&held), Some("config")),
@@ -95,9 +106,13 @@ mod tests {
             ("nobody answers", &unreachable[..], Some(&active), Some(&held), Some("control_plane")),
             ("a hold", &no_units[..], Some(&active), Some(&held), Some("hold")),
             ("a failed check", &no_units[..], Some(&active), None, Some("units")),
+            ("old units and a wrong clock stop nothing", &old_units[..], Some(&active), None, None),
         ] {
             let facts = Facts { checks, service, trial: None, held, last: None };
             assert_eq!(explain(&facts).rule.as_deref(), expected, "{sentence}");
         }
+        let facts = Facts { checks: &old_units, service: Some(&active), trial: None, held: None, last: None };
+        let sentence = explain(&facts).sentence;
+        assert!(sentence.contains("worth mending all the same: units_current, clock"), "{sentence}");
     }
 }

@@ -1,21 +1,20 @@
 //! What must be true of a host before an upgrade: asked by a sysadmin, or by name by a control plane.
 
+use std::cell::OnceCell;
 use std::path::Path;
 use std::process::Command;
 
-use nix::sys::statfs::{FsType, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, statfs};
-use nix::sys::statvfs::{FsFlags, statvfs};
 use novacula_protocol::signature::TrustedKeys;
 use novacula_protocol::sync::PreflightResult;
 
 use crate::control_plane::ControlPlane;
-use crate::disk;
-use crate::error::{Doing as _, Error, chain, printable};
-use crate::host::Places;
-use crate::systemd;
-use crate::units;
+use crate::error::{Error, chain, printable};
+use crate::host::{Clock, Places};
 use crate::upgrade::trial::Records;
-use crate::upgrade::verify::version_printed_by;
+
+mod clock; // this host's against the control plane's
+mod place; // the directories and what they are mounted from
+mod units; // present, aimed at this installation, current
 
 /// What the checks look at.
 pub struct Subject<'a> {
@@ -27,40 +26,103 @@ pub struct Subject<'a> {
     pub keys: &'a TrustedKeys,
     /// `None` where the config cannot be used, with the reason.
     pub control_plane: Result<&'a ControlPlane, String>,
+    /// The wall clock is compared with the control plane's.
+    pub clock: Clock,
 }
 
-type Check = fn(&Subject<'_>) -> Result<String, Error>;
+/// Whether an upgrade would fail where a check does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    /// It would.
+    Stops,
+    /// It would not; something else will, one day.
+    Warns,
+}
+
+use Weight::{Stops, Warns};
+
+type Check = fn(&Looking<'_>) -> Result<String, Error>;
 
 /// Every check by its name, in the order in which they are worth mending.
-const CHECKS: [(&str, Check); 9] = [
-    ("config", config),
-    ("keys", keys),
-    ("units", unit_files),
-    ("writable", writable),
-    ("executable", executable),
-    ("disk_space", disk_space),
-    ("local_filesystem", local_filesystem),
-    ("package_ownership", package_ownership),
-    ("control_plane", control_plane),
+const CHECKS: [(&str, Weight, Check); 14] = [
+    ("config", Stops, config),
+    ("keys", Stops, keys),
+    ("units", Stops, units::aimed_here),
+    ("units_current", Warns, units::current),
+    ("read_only", Stops, place::not_read_only),
+    ("writable", Stops, place::writable),
+    ("noexec", Stops, place::not_noexec),
+    ("executable", Stops, place::executable),
+    ("disk_space", Stops, place::disk_space),
+    ("inodes", Stops, place::inodes),
+    ("local_filesystem", Warns, place::local_filesystem),
+    ("package_ownership", Warns, package_ownership),
+    ("control_plane", Stops, control_plane),
+    ("clock", Warns, clock::right),
 ];
+
+/// One look at a host: what several checks ask for is asked once.
+struct Looking<'a> {
+    subject: &'a Subject<'a>,
+    health: OnceCell<Result<clock::Answer, String>>,
+}
+
+impl<'a> Looking<'a> {
+    fn at(subject: &'a Subject<'a>) -> Self {
+        Self { subject, health: OnceCell::new() }
+    }
+
+    fn binary(&self) -> &Path {
+        &self.subject.places.binary
+    }
+
+    fn binary_directory(&self) -> &Path {
+        self.binary().parent().unwrap_or(Path::new("/"))
+    }
+
+    fn data_dir(&self) -> &Path {
+        self.subject.records.data_dir()
+    }
+
+    /// The answer of the control plane at `/healthz`, or why there is none.
+    fn health(&self) -> &Result<clock::Answer, String> {
+        self.health.get_or_init(|| {
+            let control_plane = self
+                .subject
+                .control_plane
+                .as_ref()
+                .map_err(|_| "without a config nobody knows where the control plane is".to_owned())?;
+            let before = (self.subject.clock.wall)();
+            let date = control_plane.health().map_err(|no_answer| no_answer.reason)?;
+            Ok(clock::Answer { before, date, after: (self.subject.clock.wall)() })
+        })
+    }
+}
 
 /// Runs every check.
 #[must_use]
 pub fn all(subject: &Subject<'_>) -> Vec<PreflightResult> {
-    CHECKS.iter().map(|(name, check)| result(name, check(subject))).collect()
+    let looking = Looking::at(subject);
+    CHECKS.iter().map(|(name, _, check)| result(name, check(&looking))).collect()
 }
 
 /// Runs one check by its name.
 #[must_use]
 pub fn run(name: &str, subject: &Subject<'_>) -> PreflightResult {
-    match CHECKS.iter().find(|(known, _)| *known == name) {
-        Some((name, check)) => result(name, check(subject)),
+    match CHECKS.iter().find(|(known, ..)| *known == name) {
+        Some((name, _, check)) => result(name, check(&Looking::at(subject))),
         None => {
-            let names: Vec<_> = CHECKS.iter().map(|(name, _)| *name).collect();
+            let names: Vec<_> = CHECKS.iter().map(|(name, ..)| *name).collect();
             let unknown = format!("this version knows no check of that name, it knows {}", names.join(", "));
             result(&printable(name), Err(Error::host(unknown)))
         }
     }
+}
+
+/// An upgrade would fail on a host that fails this check. The others are about what goes wrong later.
+#[must_use]
+pub fn stops_an_upgrade(name: &str) -> bool {
+    CHECKS.iter().any(|(known, weight, _)| *known == name && *weight == Stops)
 }
 
 fn result(check: &str, found: Result<String, Error>) -> PreflightResult {
@@ -68,15 +130,15 @@ fn result(check: &str, found: Result<String, Error>) -> PreflightResult {
     PreflightResult { check: check.to_owned(), ok, note: printable(&found.unwrap_or_else(|e| chain(&e))) }
 }
 
-fn config(subject: &Subject<'_>) -> Result<String, Error> {
-    match &subject.control_plane {
-        Ok(_) => Ok(format!("{} is in order", subject.places.config.display())),
+fn config(looking: &Looking<'_>) -> Result<String, Error> {
+    match &looking.subject.control_plane {
+        Ok(_) => Ok(format!("{} is in order", looking.subject.places.config.display())),
         Err(found) => Err(Error::host(found.clone())),
     }
 }
 
-fn keys(subject: &Subject<'_>) -> Result<String, Error> {
-    let names: Vec<_> = subject.keys.names().collect();
+fn keys(looking: &Looking<'_>) -> Result<String, Error> {
+    let names: Vec<_> = looking.subject.keys.names().collect();
     match names.is_empty() {
         false => Ok(format!("releases signed by {} are trusted", names.join(", "))),
         true => Err(Error::host(
@@ -85,67 +147,12 @@ fn keys(subject: &Subject<'_>) -> Result<String, Error> {
     }
 }
 
-fn unit_files(subject: &Subject<'_>) -> Result<String, Error> {
-    systemd::systemctl(&["cat", systemd::AGENT, systemd::ROLLBACK, systemd::TRIAL_TIMER])?;
-    let drifted = units::drifted(subject.places, subject.records)?;
-    Ok(match drifted.is_empty() {
-        true => "the three units are installed as this version writes them".to_owned(),
-        false => "the three units are installed, not as this version writes them".to_owned(),
-    })
-}
-
-fn writable(subject: &Subject<'_>) -> Result<String, Error> {
-    let directory = directory(subject);
-    disk::try_writing(directory)?;
-    disk::try_writing(subject.records.data_dir())?;
-    Ok(format!("{} and {} can be written", directory.display(), subject.records.data_dir().display()))
-}
-
-fn executable(subject: &Subject<'_>) -> Result<String, Error> {
-    let directory = directory(subject);
-    let stat = statvfs(directory).doing(|| format!("look at {}", directory.display()))?;
-    if stat.flags().contains(FsFlags::ST_NOEXEC) {
-        return Err(Error::host(format!(
-            "{} must allow programs, it is mounted noexec",
-            directory.display()
-        )));
-    }
-    let printed = version_printed_by(&subject.places.binary);
-    printed
-        .map_err(|found| Error::host(format!("{} must run here, {found}", subject.places.binary.display())))
-}
-
-fn disk_space(subject: &Subject<'_>) -> Result<String, Error> {
-    let directory = directory(subject);
-    let space = disk::space(directory)?;
-    // As much as the binary that is here, which is the best guess at the next one.
-    let need = std::fs::metadata(&subject.places.binary).map_or(0, |found| found.len());
-    crate::upgrade::enough_space(directory, need)?;
-    let inodes = space.inodes.map_or("uncounted".to_owned(), |inodes| inodes.to_string());
-    Ok(format!("{} bytes and {inodes} inodes are free at {}", space.bytes, directory.display()))
-}
-
-fn local_filesystem(subject: &Subject<'_>) -> Result<String, Error> {
-    /// cifs and smb2 of the kernel's magic numbers, which have no name elsewhere.
-    const CIFS: FsType = FsType(0xff53_4d42_u32 as _);
-    for directory in [directory(subject), subject.records.data_dir()] {
-        let kind = statfs(directory).doing(|| format!("look at {}", directory.display()))?.filesystem_type();
-        if [NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, CIFS].contains(&kind) {
-            return Err(Error::host(format!(
-                "{} must be on a disk of this host, it is on a network file system",
-                directory.display()
-            )));
-        }
-    }
-    Ok("the binary and its records are on file systems of this host".to_owned())
-}
-
 #[expect(clippy::disallowed_methods, reason = "asks the package managers of this host, which are programs")]
-fn package_ownership(subject: &Subject<'_>) -> Result<String, Error> {
+fn package_ownership(looking: &Looking<'_>) -> Result<String, Error> {
     for (program, arguments) in [("dpkg", ["-S"]), ("rpm", ["-qf"])] {
         let asked = Command::new(program)
             .args(arguments)
-            .arg(&subject.places.binary)
+            .arg(looking.binary())
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .output();
@@ -153,25 +160,33 @@ fn package_ownership(subject: &Subject<'_>) -> Result<String, Error> {
             return Err(Error::host(format!(
                 "{} must belong to no package, since the package and the agent would overwrite each other; {program} \
                  says that it does",
-                subject.places.binary.display()
+                looking.binary().display()
             )));
         }
     }
     Ok("no package owns the binary".to_owned())
 }
 
-fn control_plane(subject: &Subject<'_>) -> Result<String, Error> {
-    let Ok(control_plane) = &subject.control_plane else {
-        return Err(Error::host("without a config nobody knows where the control plane is"));
-    };
-    match control_plane.is_healthy() {
-        true => Ok("the control plane answers".to_owned()),
-        false => Err(Error::host(
-            "the control plane must answer at /healthz, it does not; see its url, proxies and TLS",
-        )),
+fn control_plane(looking: &Looking<'_>) -> Result<String, Error> {
+    match looking.health() {
+        Ok(_) => Ok("the control plane answers".to_owned()),
+        Err(found) => Err(Error::host(format!(
+            "the control plane must answer at /healthz, it does not; see its url, proxies and TLS: {found}"
+        ))),
     }
 }
 
-fn directory<'a>(subject: &Subject<'a>) -> &'a Path {
-    subject.places.binary.parent().unwrap_or(Path::new("/"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_stops_for_what_an_upgrade_needs_and_for_nothing_else() {
+        for name in ["units", "read_only", "noexec", "inodes", "control_plane"] {
+            assert!(stops_an_upgrade(name), "{name}");
+        }
+        for name in ["clock", "units_current", "local_filesystem", "package_ownership", "of the future"] {
+            assert!(!stops_an_upgrade(name), "{name}");
+        }
+    }
 }

@@ -89,7 +89,10 @@ pub fn carry_out(admitted: &Admitted, means: &Means<'_>, hand: &Hand) -> Result<
     );
     disk::must_be_ours(means.records.data_dir())?;
     must_be_what_runs(&means.places.binary, &means.build.version)?;
-    enough_space(directory, spec.size)?;
+    for (directory, size) in [(directory, spec.size), (means.records.data_dir(), 0)] {
+        enough_bytes(directory, size)?;
+        enough_inodes(directory)?;
+    }
     hand.checkpoint()?;
 
     hand.enter(Stage::Download);
@@ -197,16 +200,24 @@ const INODES: u64 = 16;
 ///
 /// # Errors
 /// `disk_full`.
-pub fn enough_space(directory: &Path, size: u64) -> Result<(), Error> {
+pub fn enough_bytes(directory: &Path, size: u64) -> Result<(), Error> {
     let space = disk::space(directory)?;
     let need = size.saturating_add(MARGIN);
-    if space.bytes < need {
-        return Err(Error::refused(
+    match space.bytes < need {
+        false => Ok(()),
+        true => Err(Error::refused(
             RefusalCode::DiskFull,
             format!("{} must have {need} bytes free, it has {}", directory.display(), space.bytes),
-        ));
+        )),
     }
-    match space.inodes {
+}
+
+/// As [`enough_bytes`], for file names.
+///
+/// # Errors
+/// `disk_full`.
+pub fn enough_inodes(directory: &Path) -> Result<(), Error> {
+    match disk::space(directory)?.inodes {
         Some(inodes) if inodes < INODES => Err(Error::refused(
             RefusalCode::DiskFull,
             format!("{} must have {INODES} inodes free, it has {inodes}", directory.display()),

@@ -1,5 +1,7 @@
 //! What an unprivileged user of the host learns of the agent's keys: nothing.
 
+#![expect(clippy::disallowed_methods, reason = "a token expires by the clock of this machine")]
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};

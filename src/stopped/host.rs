@@ -109,6 +109,7 @@ impl Host {
                 allow_plain_http: false,
                 ca_file: None,
             },
+            token_file: None,
             level: log::LevelFilter::Off,
             warnings: Vec::new(),
         };
