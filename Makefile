@@ -22,7 +22,7 @@ demo: prepare $(KEYS)
 # What fails cheaply fails first: form, lints, functions, then whole programs on real hosts.
 test: prepare $(KEYS)
 	cargo fmt --all --check
-	shellcheck .ci/run tests/*.sh packaging/*.sh benches/*.sh crates/lab/src/host/*.sh
+	shellcheck .ci/run tests/*.sh packaging/*.sh packaging/deb/p* packaging/files/settle benches/*.sh crates/lab/src/host/*.sh
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 	cargo test --workspace --locked --lib --bins
 	cargo test --workspace --locked --doc

@@ -103,7 +103,7 @@ fn a_good_release_is_installed_once_and_syncs() {
 #[test]
 fn a_release_is_downloaded_by_https_and_checked_like_any_other() {
     let scene = scene_with_downloads();
-    put_program(&scene, "curl");
+    scene.host.put_program("curl");
     let folder = tempfile::tempdir().expect("a folder can be made");
     let vendor = Vendor::start(folder.path());
     scene.host.put("/root/ca.pem", &read(&folder.path().join("ca.pem")), 0o644);
@@ -235,28 +235,8 @@ fn scene_with_downloads() -> Scene {
     scene.host.put("/root/install.sh", &read(&root.join("packaging/install.sh")), 0o644);
     let key = novacula_lab::signing::trusted_keys().join("lab.pub");
     scene.host.put("/root/vendor.pub", &read(&key), 0o644);
-    put_program(&scene, "minisign");
+    scene.host.put_program("minisign");
     scene
-}
-
-/// A program of this machine with its loader and libraries: so it runs on every generation of a distribution.
-fn put_program(scene: &Scene, program: &str) {
-    let list = format!("found=$(command -v {program}) && echo $found && ldd $found");
-    let needed = Command::new("sh").args(["-c", &list]).output().expect("sh is there");
-    let folder = format!("/opt/{program}");
-    let mut loader = String::new();
-    for path in
-        String::from_utf8_lossy(&needed.stdout).split_whitespace().filter(|word| word.starts_with('/'))
-    {
-        let path = Path::new(path);
-        let name = path.file_name().expect("a program has a name").to_string_lossy();
-        if name.starts_with("ld-") {
-            loader = format!("{folder}/{name}");
-        }
-        scene.host.put(&format!("{folder}/{name}"), &read(path), 0o755);
-    }
-    let run = format!("#!/bin/sh\nexec {loader} --library-path {folder} {folder}/{program} \"$@\"\n");
-    scene.host.put(&format!("/usr/local/bin/{program}"), run.as_bytes(), 0o755);
 }
 
 fn put_release(scene: &Scene, artifact: &[u8], signature: &str) {

@@ -9,11 +9,10 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use novacula_lab::scene::{AGENT, BINARY, CONFIG, DATA_DIR, EXECUTOR, PREVIOUS, TRIAL_TIMER};
+use novacula_lab::scene::{AGENT, BINARY, CONFIG, DATA_DIR, EXECUTOR, PREVIOUS, ROLLBACK, TRIAL_TIMER};
 use novacula_lab::{Output, Scene, Suite, builds};
 use novacula_protocol::Stage;
 
-const SETTLE: &str = "/usr/lib/novacula/settle";
 /// Long enough to install a package in the middle of a trial.
 const LONG_WINDOW: Duration = Duration::from_secs(8);
 
@@ -165,39 +164,109 @@ fn versions_are_ordered_as_semver_orders_them() {
 }
 
 #[test]
-fn an_rpm_has_the_same_files_and_its_scripts_do_the_same() {
-    let scene = bare_scene(Suite::Bookworm);
-    // A Debian has no rpm database: the files and the scripts of the package are taken out of it and used as rpm would.
+fn an_rpm_installs_upgrades_adopts_and_removes_as_a_deb_does() {
+    for suite in Suite::chosen() {
+        let scene = bare_scene(suite);
+        put_rpm_itself(&scene);
+        rpm(&scene, "-U", "1.0.0");
+        scene.owner().wait_for_version(EXECUTOR, "1.0.0");
+        for unit in [AGENT, TRIAL_TIMER] {
+            assert_eq!(scene.host.property(unit, "UnitFileState"), "enabled", "{unit}");
+        }
+        assert_eq!(
+            scene.host.ok(&format!("{RPM} -V --nodeps novacula-agent")),
+            "",
+            "all is as it was packaged"
+        );
+        let files = scene.host.ok(&format!("{RPM} -ql novacula-agent"));
+        for file in ["/usr/lib/novacula/settle", "/etc/needrestart/conf.d/novacula.conf"] {
+            assert!(files.lines().any(|line| line == file), "{file}: {files}");
+        }
+
+        let old = scene.sha256(BINARY);
+        rpm(&scene, "-U", "1.1.0");
+        scene.owner().wait_for_version(EXECUTOR, "1.1.0");
+        assert_eq!(scene.sha256(PREVIOUS), old, "what was replaced is kept");
+
+        scene.publish("1.4.0", &builds::agent("1.4.0"));
+        assert_eq!(scene.upgrade_to("1.4.0").stage, Stage::Completed);
+        let (process, own) = (scene.host.property(AGENT, "MainPID"), scene.sha256(BINARY));
+        let adopted = rpm(&scene, "-U", "1.2.0");
+        let said = format!("{}{}", adopted.stdout, adopted.stderr);
+        assert!(said.contains("is 1.4.0 and the package brings 1.2.0"), "{adopted:?}");
+        assert_eq!(scene.sha256(BINARY), own);
+        assert_eq!(scene.host.property(AGENT, "MainPID"), process, "nothing was restarted");
+        assert_eq!(scene.host.ok("/usr/lib/novacula/novacula-agent --version"), "novacula-agent 1.2.0");
+        scene.host.ok(&format!("{BINARY} preflight"));
+
+        scene.host.ok(&format!("{RPM} -e novacula-agent"));
+        assert_eq!(scene.host.property(AGENT, "ActiveState"), "inactive");
+        assert_eq!(scene.host.property(AGENT, "LoadState"), "not-found");
+        assert_eq!(scene.host.ok("find /etc/systemd/system -name 'novacula*'"), "", "no link is left");
+        assert_eq!(scene.sha256(BINARY), own);
+        scene.host.ok(&format!("test -f {CONFIG} && test -d {DATA_DIR}"));
+
+        rpm(&scene, "-i", "1.2.0");
+        scene.wait_until_active(AGENT);
+        assert_eq!(scene.sha256(BINARY), own, "the same host again");
+    }
+}
+
+#[test]
+fn a_deb_is_clean_to_lintian() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let deb = package(folder.path(), "1.0.0", "deb");
+    let found = Command::new("lintian").args(["--fail-on", "error,warning"]).arg(deb).output();
+    let found = found.expect("lintian is there");
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "");
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+}
+
+#[test]
+fn the_scripts_of_the_packages_are_clean_to_shellcheck() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let rpm = package(folder.path(), "1.0.0", "rpm");
-    let script =
-        |tag: &str| run(Command::new("rpm").args(["-qp", "--queryformat", &format!("%{{{tag}}}")]).arg(&rpm));
-    let files = Command::new("sh").args(["-c", "rpm2archive - <\"$1\"", "sh"]).arg(&rpm).output();
-    scene.host.put("/tmp/files.tgz", &files.expect("rpm2archive is there").stdout, 0o644);
-    scene.host.ok("tar -xzf /tmp/files.tgz -C / --no-same-owner --keep-directory-symlink");
-    for file in
-        [SETTLE, "/usr/lib/systemd/system/novacula-agent.service", "/etc/needrestart/conf.d/novacula.conf"]
-    {
-        assert!(scene.host.read(file).is_some(), "{file}");
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
+    let mut scripts: Vec<_> =
+        ["deb/postinst", "deb/prerm", "deb/postrm", "files/settle"].map(|name| packaging.join(name)).into();
+    for tag in ["POSTIN", "PREUN", "POSTUN"] {
+        let text = run(Command::new("rpm").args(["-qp", "--queryformat", &format!("%{{{tag}}}")]).arg(&rpm));
+        assert!(text.contains("systemctl"), "{tag} is a script: {text}");
+        scripts.push(folder.path().join(tag));
+        std::fs::write(folder.path().join(tag), text).expect("a file can be written");
     }
-    let carry_out = |tag: &str, argument: &str| {
-        scene.host.put("/tmp/script", script(tag).as_bytes(), 0o644);
-        scene.host.ok(&format!("sh /tmp/script {argument}"));
-    };
-    carry_out("POSTIN", "1");
-    scene.owner().wait_for_version(EXECUTOR, "1.0.0");
-    assert_eq!(scene.host.property(TRIAL_TIMER, "UnitFileState"), "enabled");
-    carry_out("PREUN", "1");
+    run(Command::new("shellcheck").arg("--shell=sh").args(scripts));
+}
+
+/// As needrestart itself does: it evaluates the files of conf.d, and a service is restarted unless one of the patterns
+/// in `override_rc` says 0.
+const NEEDRESTART: &str = r"
+use strict;
+our %nrconf = (override_rc => { qr(^dbus) => 0 });
+my $file = shift;
+eval do { local (@ARGV, $/) = $file; <> };
+die $@ if $@;
+for my $unit (@ARGV) {
+    my ($said) = map { $nrconf{override_rc}->{$_} } grep { $unit =~ /$_/ } keys %{ $nrconf{override_rc} };
+    print $unit, ' ', defined $said && !$said ? 'left alone' : 'restarted', qq(\n);
+}
+";
+
+#[test]
+fn needrestart_is_told_to_leave_the_agent_alone() {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/files/needrestart.conf");
+    let said = run(Command::new("perl").args(["-e", NEEDRESTART]).arg(config).args([
+        AGENT,
+        ROLLBACK,
+        "dbus.service",
+        "other-novacula-agent.service",
+    ]));
     assert_eq!(
-        scene.host.property(AGENT, "ActiveState"),
-        "active",
-        "an upgrade of the package stops nothing"
+        said,
+        format!(
+            "{AGENT} left alone\n{ROLLBACK} left alone\ndbus.service left alone\nother-novacula-agent.service restarted\n"
+        )
     );
-    carry_out("PREUN", "0");
-    carry_out("POSTUN", "0");
-    assert_eq!(scene.host.property(AGENT, "ActiveState"), "inactive");
-    assert_eq!(scene.host.property(AGENT, "UnitFileState"), "disabled");
-    assert!(scene.host.read(BINARY).is_some());
 }
 
 /// A host with a config and nothing else of ours.
@@ -229,6 +298,29 @@ fn install(scene: &Scene) -> Output {
     let installed = scene.host.sh("dpkg --install /root/agent.deb && rm /root/agent.deb");
     assert_eq!(installed.code, 0, "{installed:?}");
     installed
+}
+
+/// The rpm of this machine: a host of the laboratory is a Debian and has none. Its database is the host's own.
+const RPM: &str = "rpm --dbpath /var/lib/rpm";
+
+fn put_rpm_itself(scene: &Scene) {
+    scene.host.put_program("rpm");
+    let packed = Command::new("tar").args(["-C", "/", "-cz", "usr/lib/rpm"]).output().expect("tar is there");
+    assert!(packed.status.success(), "{packed:?}");
+    scene.host.put("/root/rpm.tgz", &packed.stdout, 0o644);
+    scene.host.ok("tar -xzf /root/rpm.tgz -C / --keep-directory-symlink");
+}
+
+/// `rpm -i` or `rpm -U` of the package of this version; rpm must be content. What Debian's packages bring, its
+/// database does not know.
+#[track_caller]
+fn rpm(scene: &Scene, mode: &str, version: &str) -> Output {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let bytes = std::fs::read(package(folder.path(), version, "rpm")).expect("the package can be read");
+    scene.host.put("/root/agent.rpm", &bytes, 0o644);
+    let done = scene.host.sh(&format!("{RPM} {mode} --nodeps --force-debian /root/agent.rpm"));
+    assert_eq!(done.code, 0, "{done:?}");
+    done
 }
 
 /// A package of a build of the laboratory, made by the same script as those that are shipped.

@@ -36,6 +36,8 @@ need curl curl
 need git git
 need shellcheck shellcheck
 need rpmbuild rpm
+need lintian lintian
+need perl perl
 if [ -n "$packages" ]; then
     if ! has apt-get; then
         say "these packages of Debian, or what they are called here, are missing:$packages"

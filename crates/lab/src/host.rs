@@ -224,6 +224,31 @@ impl Host {
         fs::read(self.seen_from_outside(path)).ok()
     }
 
+    /// Puts a program of this machine onto the host, with its loader and libraries: so it runs on every suite.
+    ///
+    /// # Panics
+    /// When this machine has no such program.
+    pub fn put_program(&self, program: &str) {
+        let list = format!("found=$(command -v {program}) && echo $found && ldd $found");
+        let needed = Command::new("sh").args(["-c", &list]).output().expect("sh is there");
+        assert!(needed.status.success(), "{program} is installed (tests/prepare.sh)");
+        let folder = format!("/opt/{program}");
+        let mut loader = String::new();
+        for path in
+            String::from_utf8_lossy(&needed.stdout).split_whitespace().filter(|word| word.starts_with('/'))
+        {
+            let path = Path::new(path);
+            let name = path.file_name().expect("a program has a name").to_string_lossy();
+            if name.starts_with("ld-") {
+                loader = format!("{folder}/{name}");
+            }
+            let bytes = fs::read(path).unwrap_or_else(|e| panic!("{} can be read: {e}", path.display()));
+            self.put(&format!("{folder}/{name}"), &bytes, 0o755);
+        }
+        let run = format!("#!/bin/sh\nexec {loader} --library-path {folder} {folder}/{program} \"$@\"\n");
+        self.put(&format!("/usr/local/bin/{program}"), run.as_bytes(), 0o755);
+    }
+
     /// Its name, which is unique on this machine.
     #[must_use]
     pub fn name(&self) -> &str {
