@@ -55,11 +55,16 @@ impl Plan {
         Some((moment, [Loss::Everything].into_iter().chain(parts).collect()))
     }
 
-    /// A run that had more to do than those before shows more moments to try.
+    /// A run that had more to do than those before shows more moments to try, and one that had less shows that there
+    /// was none.
     pub fn note(&mut self, moment: Moment, was_cut_at: Option<Moment>, cuts: usize) {
         self.cuts += cuts;
         // Behind the last operation there is none that could show the cut.
-        self.met += usize::from(was_cut_at.is_none_or(|found| found == moment));
+        if was_cut_at.is_none_or(|found| found == moment) {
+            self.met += 1;
+        } else {
+            self.known.remove(&moment);
+        }
         let Some(found) = was_cut_at.filter(|_| self.all) else { return };
         let is_last = self.known.last_key_value().is_some_and(|(last, _)| *last <= found);
         let next = match found.writes {

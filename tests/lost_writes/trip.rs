@@ -8,7 +8,7 @@ use novacula_protocol::Stage;
 use novacula_protocol::spec::Intent;
 
 use crate::journey::{COMPLETED, Journey, ROLLED_BACK};
-use crate::site::{Disk, Releases, Site, copy};
+use crate::site::{Disk, End, Releases, Site, copy};
 
 impl Disk for Mounted {
     fn root(&self) -> &Path {
@@ -114,7 +114,7 @@ impl<'a> Trip<'a> {
 
     /// What the control plane wants when the power is back, and the one good end. It wants the contrary of what was
     /// decided: a verdict is final.
-    fn goes_on_with(&self) -> (Intent, crate::site::End) {
+    fn goes_on_with(&self) -> (Intent, End) {
         match (self.journey, self.site.decided()) {
             (Journey::Upgrade | Journey::Commit, Some(Stage::Completed)) => (Intent::Rollback, COMPLETED),
             (Journey::RollBack, Some(Stage::RolledBack)) => (Intent::Apply, ROLLED_BACK),

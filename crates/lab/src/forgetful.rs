@@ -8,7 +8,7 @@
 //! - A directory has names. Only fsync(2) of the directory makes a change of its names durable; that of a file does
 //!   nothing for the file's name. A rename is one change: its two names become durable together, also where they are in
 //!   two directories. Changes in one directory become durable together and in order.
-//! - What nothing else syncs stays lost: closing a file, time, and other files do nothing.
+//! - Nothing else makes anything durable: not the end of a program or of a file in use, not time.
 //!
 //! No real disk keeps so little. But one may keep any part of what was not synced, in any order, so
 //! [`Disk::after_cut`] offers both ends: [`Loss::Everything`], and [`Loss::Part`], which keeps any changes of names, any
@@ -26,5 +26,5 @@ mod disk; // the two sides of everything
 mod mounted; // the mount, and the power
 
 pub use cut::Loss;
-pub use disk::{Attributes, Disk};
+pub use disk::Disk;
 pub use mounted::{Moment, Mounted};

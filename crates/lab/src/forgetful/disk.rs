@@ -29,7 +29,7 @@ impl<T: Clone> Twice<T> {
 
 /// What an inode is, but for its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attributes {
+pub(super) struct Attributes {
     /// The permission bits.
     pub mode: u32,
     /// Whose it is.
