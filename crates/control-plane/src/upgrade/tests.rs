@@ -1,0 +1,205 @@
+use super::*;
+use novacula_protocol::spec::{Confirm, Direction, Intent, Kind};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + second).unwrap()
+}
+
+pub(crate) fn requested() -> Upgrade {
+    Upgrade {
+        account_id: Uuid::nil(),
+        ended_by_server: false,
+        artifact: Artifact {
+            target: "x86_64-unknown-linux-musl".into(),
+            size: 100,
+            sha256: "ab".into(),
+            signature: "sig".into(),
+        },
+        shown: people::Upgrade {
+            id: "u1".into(),
+            executor_id: "e1".into(),
+            executor_name: "host-1".into(),
+            kind: Kind::Agent,
+            from_version: "1.0.0".parse().unwrap(),
+            target_version: "1.1.0".parse().unwrap(),
+            direction: Direction::Upgrade,
+            confirm: Confirm::Auto,
+            intent: Intent::Apply,
+            attempt: 2,
+            health_window_ms: 60_000,
+            stage: Stage::ConfirmStart,
+            status: Status::Unstarted,
+            state: Progress::Pending,
+            bytes_done: 0,
+            bytes_total: 0,
+            error: None,
+            description: String::new(),
+            requested_by: "owner".into(),
+            created_at: at(0),
+            scheduled_at: at(0),
+            expires_at: at(900),
+            started_at: None,
+            ended_at: None,
+            log: Vec::new(),
+        },
+    }
+}
+
+fn report(stage: Stage, status: Status) -> UpgradeReport {
+    UpgradeReport {
+        upgrade_id: "u1".into(),
+        attempt: 2,
+        stage,
+        status,
+        bytes_done: 0,
+        bytes_total: 0,
+        error: None,
+        log: Vec::new(),
+    }
+}
+
+fn after(reports: &[(Stage, Status)]) -> Upgrade {
+    reports
+        .iter()
+        .fold(requested(), |upgrade, (stage, status)| absorb(&upgrade, &report(*stage, *status), at(10)))
+}
+
+#[test]
+fn reports_move_an_upgrade_forward_and_never_back() {
+    use Stage::*;
+    use Status::{Completed as Done, Failed as Bad, Paused, RolledBack as Undone, Underway, Unstarted};
+    type Place = (Stage, Status);
+    let rows: &[(&str, &[Place], Place)] = &[
+        ("the first report is the pick-up", &[(ConfirmStart, Underway)], (ConfirmStart, Underway)),
+        ("a later stage moves it", &[(Download, Underway), (Verify, Underway)], (Verify, Underway)),
+        ("stages may be skipped", &[(CheckHealth, Underway)], (CheckHealth, Underway)),
+        ("an earlier stage is late news", &[(Verify, Underway), (Download, Done)], (Verify, Underway)),
+        ("an earlier status is late news", &[(Download, Done), (Download, Underway)], (Download, Done)),
+        ("a pause shows", &[(Download, Underway), (Download, Paused)], (Download, Paused)),
+        ("a pause ends", &[(Download, Paused), (Download, Underway)], (Download, Underway)),
+        (
+            "an unstarted stage is behind one underway",
+            &[(Swap, Underway), (Swap, Unstarted)],
+            (Swap, Underway),
+        ),
+        ("completed ends it", &[(Completed, Done)], (Completed, Done)),
+        ("completed is final", &[(Completed, Done), (RolledBack, Undone)], (Completed, Done)),
+        ("rolled back is final", &[(RolledBack, Undone), (Completed, Done)], (RolledBack, Undone)),
+        ("failed is final", &[(Failed, Bad), (Completed, Done)], (Failed, Bad)),
+        ("abandoned is final", &[(Abandoned, Done), (Completed, Done)], (Abandoned, Done)),
+        ("nothing follows an end", &[(Failed, Bad), (Download, Underway)], (Failed, Bad)),
+        ("a stage that failed before the swap is an end", &[(Verify, Bad)], (Failed, Bad)),
+        ("a stage that failed on trial is not yet one", &[(CheckHealth, Bad)], (CheckHealth, Bad)),
+        ("a stage undone is a rollback", &[(CheckHealth, Undone)], (RolledBack, Undone)),
+    ];
+    for (sentence, reports, expected) in rows {
+        let upgrade = after(reports);
+        assert_eq!((upgrade.shown.stage, upgrade.shown.status), *expected, "{sentence}");
+        assert_eq!(upgrade.is_open(), !expected.0.is_end(), "{sentence}");
+        assert!(upgrade.is_picked_up(), "{sentence}");
+    }
+}
+
+#[test]
+fn a_report_on_another_upgrade_or_another_attempt_changes_nothing() {
+    for (id, attempt) in [("u2", 2), ("u1", 1), ("u1", 3)] {
+        let stray =
+            UpgradeReport { upgrade_id: id.into(), attempt, ..report(Stage::Completed, Status::Completed) };
+        assert_eq!(absorb(&requested(), &stray, at(1)), requested(), "{id} {attempt}");
+    }
+}
+
+#[test]
+fn what_nobody_picked_up_lapses_when_its_time_is_over() {
+    assert_eq!(lapse(&requested(), at(899)), None);
+    let lapsed = lapse(&requested(), at(900)).unwrap();
+    assert_eq!(lapsed.shown.error.as_ref().unwrap().code, LAPSED);
+    assert_eq!((lapsed.shown.stage, lapsed.shown.state), (Stage::Failed, Progress::Error));
+    assert_eq!(lapse(&lapsed, at(9_000)), None);
+    assert_eq!(lapse(&after(&[(Stage::Preflight, Status::Underway)]), at(9_000)), None);
+}
+
+#[test]
+fn a_late_end_wins_over_the_servers_own_but_only_once() {
+    let lapsed = lapse(&requested(), at(900)).unwrap();
+    let underway = absorb(&lapsed, &report(Stage::Download, Status::Underway), at(901));
+    assert_eq!(underway, lapsed);
+    let completed = absorb(&lapsed, &report(Stage::Completed, Status::Completed), at(950));
+    assert_eq!(completed.shown.stage, Stage::Completed);
+    assert_eq!(completed.shown.error, None);
+    let later = absorb(&completed, &report(Stage::RolledBack, Status::RolledBack), at(960));
+    assert_eq!(later, completed);
+}
+
+#[test]
+fn bytes_alone_are_not_worth_a_durable_write() {
+    let underway = after(&[(Stage::Download, Status::Underway)]);
+    let more =
+        UpgradeReport { bytes_done: 10, bytes_total: 100, ..report(Stage::Download, Status::Underway) };
+    let moved = absorb(&underway, &more, at(11));
+    assert_eq!(moved.shown.bytes_done, 10);
+    assert!(!is_durable_change(&underway, &moved));
+    assert!(is_durable_change(&requested(), &underway));
+    let less = absorb(&moved, &report(Stage::Download, Status::Underway), at(12));
+    assert_eq!(less.shown.bytes_done, 10);
+}
+
+#[test]
+fn it_is_offered_from_its_time_until_it_lapses_or_ends() {
+    let scheduled = |from, until| {
+        let mut upgrade = requested();
+        upgrade.shown.scheduled_at = at(from);
+        upgrade.shown.expires_at = at(until);
+        upgrade
+    };
+    assert!(!scheduled(10, 20).is_offered(at(9)));
+    assert!(scheduled(10, 20).is_offered(at(10)));
+    assert!(!scheduled(10, 20).is_offered(at(20)));
+    let picked_up = absorb(&scheduled(10, 20), &report(Stage::Preflight, Status::Underway), at(12));
+    assert!(picked_up.is_offered(at(2_000)));
+    assert!(!after(&[(Stage::Completed, Status::Completed)]).is_offered(at(11)));
+}
+
+#[test]
+fn reports_in_any_order_never_move_an_upgrade_back() {
+    let seed = std::env::var("NOVACULA_TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| {
+        u64::from_le_bytes(
+            *crate::secrets::SecretHash::of(&crate::secrets::issue("").unwrap())
+                .0
+                .first_chunk::<8>()
+                .unwrap(),
+        )
+    });
+    let mut state = seed | 1;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap()
+    };
+    for _ in 0..2_000 {
+        let mut upgrade = requested();
+        for second in 0..30 {
+            let before = upgrade.clone();
+            let mut said = report(Stage::ALL[next(12)], Status::ALL[next(6)]);
+            said.attempt = [1, 2, 2, 2, 3][next(5)];
+            upgrade = match next(10) {
+                0 => lapse(&upgrade, at(880 + second)).unwrap_or(upgrade),
+                _ => {
+                    let moved = absorb(&upgrade, &said, at(second));
+                    let again = absorb(&moved, &said, at(second + 1));
+                    assert_eq!(again, moved, "seed {seed}: said twice {said:?}");
+                    moved
+                }
+            };
+            let place = |u: &Upgrade| (!u.is_open(), !u.is_open() && !u.ended_by_server);
+            assert!(place(&upgrade) >= place(&before), "seed {seed}: {before:?} then {said:?}");
+            let moved = |u: &Upgrade| position(u.shown.stage, u.shown.status);
+            if !before.is_open() && !before.ended_by_server {
+                assert_eq!(upgrade, before, "seed {seed}: a final end moved after {said:?}");
+            } else if !before.ended_by_server {
+                assert!(moved(&upgrade) >= moved(&before), "seed {seed}: {before:?} then {said:?}");
+            }
+        }
+    }
+}
