@@ -143,8 +143,16 @@ impl Agent {
 
     /// Starts it by way of these words, such as `env NAME=value`.
     pub fn start_through(&mut self, words: &[String]) {
+        self.spawn(words_then(words, &self.binary()));
+    }
+
+    /// Starts it by another name of its binary.
+    pub fn start_as(&mut self, name: &Path) {
+        self.spawn(words_then(&[], name));
+    }
+
+    fn spawn(&mut self, mut command: Command) {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
-        let mut command = words_then(words, &self.binary());
         command.args(["run", "--config"]).arg(self.config()).stdout(Stdio::null()).stderr(log);
         self.running = Some(command.spawn().expect("setpriv is there"));
     }

@@ -19,6 +19,8 @@ pub enum Fate {
     Drip(usize, Duration),
     /// After this many bytes, none comes any more.
     Stall(usize),
+    /// The server is never asked; this is the status and the headers of the answer.
+    Answer(&'static str),
 }
 
 /// Forwards connections to a server; ends when dropped.
@@ -60,6 +62,12 @@ impl Line {
         Self { port, shared, listening: Some(listening) }
     }
 
+    /// To whatever listens at this URL of loopback.
+    pub fn to_url(url: &str, fates: &[Fate]) -> Self {
+        let port = url.rsplit(':').next().and_then(|port| port.parse().ok());
+        Self::to(port.unwrap_or_else(|| panic!("a URL ends with a port: {url}")), fates)
+    }
+
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -86,10 +94,10 @@ impl Shared {
     fn carry(&self, agent: &TcpStream) -> io::Result<()> {
         let server = TcpStream::connect(("127.0.0.1", self.server))?;
         let fate = self.fates.lock().unwrap().pop_front();
-        if let Some(Fate::Reset(_)) = fate {
-            self.carry_and_reset(agent, &server, fate)
-        } else {
-            thread::scope(|scope| {
+        match fate {
+            Some(Fate::Reset(_)) => self.carry_and_reset(agent, &server, fate),
+            Some(Fate::Answer(head)) => answer(agent, head),
+            _ => thread::scope(|scope| {
                 scope.spawn(|| {
                     let _ = io::copy(&mut &*agent, &mut &server);
                     let _ = server.shutdown(Shutdown::Both);
@@ -98,7 +106,7 @@ impl Shared {
                 let _ = agent.shutdown(Shutdown::Both);
                 let _ = server.shutdown(Shutdown::Both);
                 carried
-            })
+            }),
         }
     }
 
@@ -109,19 +117,15 @@ impl Shared {
         mut server: &TcpStream,
         fate: Option<Fate>,
     ) -> io::Result<()> {
-        let mut request = vec![0; 16 * 1024];
-        let mut seen = 0;
-        while !request[..seen].ends_with(b"\r\n\r\n") {
-            seen = agent.peek(&mut request)?;
-        }
-        server.write_all(&request[..seen])?;
+        let request = peek_request(agent)?;
+        server.write_all(&request)?;
         self.bring(server, agent, fate)
     }
 
     fn bring(&self, mut server: &TcpStream, mut agent: &TcpStream, fate: Option<Fate>) -> io::Result<()> {
         let (mut chunk, mut brought) = (vec![0; 16 * 1024], 0);
         let whole = match fate {
-            None => usize::MAX,
+            None | Some(Fate::Answer(_)) => usize::MAX,
             Some(Fate::Cut(whole) | Fate::Reset(whole) | Fate::Drip(whole, _) | Fate::Stall(whole)) => whole,
         };
         while brought < whole {
@@ -159,6 +163,31 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+/// A whole request, left unread.
+fn peek_request(agent: &TcpStream) -> io::Result<Vec<u8>> {
+    let mut request = vec![0; 64 * 1024];
+    loop {
+        let seen = agent.peek(&mut request)?;
+        let text = String::from_utf8_lossy(&request[..seen]).to_ascii_lowercase();
+        let length = text.split_once("\r\n\r\n").map(|(head, _)| {
+            let stated =
+                head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+            head.len() + 4 + stated.unwrap_or(0)
+        });
+        if seen == 0 || length.is_some_and(|length| seen >= length) {
+            request.truncate(seen);
+            return Ok(request);
+        }
+        thread::yield_now();
+    }
+}
+
+fn answer(mut agent: &TcpStream, head: &str) -> io::Result<()> {
+    let length = peek_request(agent)?.len();
+    agent.read_exact(&mut vec![0; length])?;
+    agent.write_all(format!("HTTP/1.1 {head}connection: close\r\ncontent-length: 0\r\n\r\n").as_bytes())
 }
 
 /// The agent has closed the connection within this time; it has nothing more to say on it.

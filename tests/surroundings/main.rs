@@ -15,7 +15,9 @@ mod nginx; // a real server
 
 mod clock;
 mod downloads;
+mod hostile_answers;
 mod hostile_tls;
 mod neighbours;
+mod places;
 mod proxy;
 mod slow_servers;

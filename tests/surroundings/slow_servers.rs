@@ -47,8 +47,7 @@ fn an_answer_whose_head_drips_is_given_up() {
 fn a_sync_whose_answer_drips_does_not_hold_up_the_next() {
     for byte in [20, 150] {
         let control_plane = control_plane();
-        let port = control_plane.url().rsplit(':').next().unwrap().parse().unwrap();
-        let line = Line::to(port, &[Fate::Drip(byte, Duration::from_secs(1))]);
+        let line = Line::to_url(&control_plane.url(), &[Fate::Drip(byte, Duration::from_secs(1))]);
         let mut agent = Agent::new(&line.url());
         agent.start();
         agent.wait_until_it_says("no sync is accepted, trying on");

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use novacula_protocol::sync::SyncRequest;
@@ -99,7 +99,7 @@ impl Scripted {
     /// When none comes in time; with the sentence that did not come true.
     #[track_caller]
     pub fn hears<T>(&self, sentence: &str, mut look: impl FnMut(&SyncRequest) -> Option<T>) -> T {
-        let mut state = self.shared.lock();
+        let (mut state, begun) = (self.shared.lock(), Instant::now());
         let mut seen = 0;
         loop {
             while let Some(sync) = state.syncs.get(seen) {
@@ -108,14 +108,11 @@ impl Scripted {
                 }
                 seen += 1;
             }
-            let (woken, limit) =
-                self.shared.changed.wait_timeout(state, LIMIT).unwrap_or_else(PoisonError::into_inner);
-            assert!(
-                !limit.timed_out(),
-                "never heard: {sentence}; the last sync was {:#?}",
-                woken.syncs.last()
-            );
-            state = woken;
+            // Others may come again and again: that is no reason to wait for ever.
+            let left = LIMIT.saturating_sub(begun.elapsed());
+            assert!(!left.is_zero(), "never heard: {sentence}; the last sync was {:#?}", state.syncs.last());
+            (state, _) =
+                self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
