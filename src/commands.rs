@@ -10,7 +10,7 @@ use novacula_agent::agent::Agent;
 use novacula_agent::by_hand::{self, Order, Outcome};
 use novacula_agent::config::{Access, Config, DEFAULT_DATA_DIR};
 use novacula_agent::control_plane::ControlPlane;
-use novacula_agent::error::{Error, chain};
+use novacula_agent::error::{Error, chain, printable_json};
 use novacula_agent::explain::{Facts, explain};
 use novacula_agent::host::{Build, Clock, Places, boot_id};
 use novacula_agent::status::Standing;
@@ -275,7 +275,7 @@ impl Process {
 
     fn answer<T: Serialize>(&self, facts: &T, lines: &[String]) -> u8 {
         match self.json {
-            true => self.print(&json!(facts).to_string()),
+            true => self.print(&printable_json(&json!(facts))),
             false => self.print(&lines.join("\n")),
         }
     }

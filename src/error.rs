@@ -130,8 +130,26 @@ pub fn chain(error: &dyn StdError) -> String {
 /// Text that came from outside, safe to show: control characters, and what turns text around, become `?`.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if c.is_control() || turns(c) { '?' } else { c }).collect()
+    text.chars().map(|c| if writes_to_the_terminal(c) { '?' } else { c }).collect()
+}
+
+/// JSON that says the same as `value` and is safe to show: what [`printable`] replaces is escaped.
+#[must_use]
+pub fn printable_json(value: &serde_json::Value) -> String {
+    let mut text = String::new();
+    for c in value.to_string().chars() {
+        match writes_to_the_terminal(c) {
+            // All of these have four digits.
+            true => text.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => text.push(c),
+        }
+    }
+    text
+}
+
+fn writes_to_the_terminal(c: char) -> bool {
+    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns
 }
 
 #[cfg(test)]
@@ -145,6 +163,14 @@ mod tests {
             .unwrap_err();
         assert_eq!(error.to_string(), "cannot write /etc/x");
         assert_eq!(chain(&error), "cannot write /etc/x: permission denied");
+    }
+
+    #[test]
+    fn json_that_is_safe_to_show_says_the_same() {
+        let value = serde_json::json!({ "id": "\u{9b}2J\u{202e}\u{7f}\n\u{1b} хост" });
+        let text = printable_json(&value);
+        assert_eq!(printable(&text), text);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }
 
     #[test]
