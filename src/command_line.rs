@@ -18,6 +18,7 @@ Usage: novacula-agent COMMAND [OPTIONS]
 When a host is in trouble:
   status               what runs here, what stands beside it, what was tried last
   rollback             put the previous binary back, now; needs no network and no control plane
+                       (if this binary is good for nothing: novacula-agent.prev rollback)
   repair               put the committed version back, if something else stands in its place
   explain              the first rule that keeps this host from its next upgrade
   preflight            everything that must be true before an upgrade
