@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use novacula_lab::scene::{AGENT, BINARY, CONFIG, DATA_DIR, EXECUTOR, PREVIOUS, ROLLBACK, TRIAL_TIMER};
-use novacula_lab::{Output, Scene, Suite, builds};
+use novacula_lab::{Output, Scene, Suite, builds, wait_for};
 use novacula_protocol::Stage;
 
 /// Long enough to install a package in the middle of a trial.
@@ -129,6 +129,33 @@ fn units_that_install_wrote_give_way_to_the_same_ones_of_a_package() {
         assert_eq!(scene.host.property(AGENT, "UnitFileState"), "enabled");
         assert!(scene.host.read(drop_in).is_some());
         scene.owner().wait_for_version(EXECUTOR, "1.1.0");
+    }
+}
+
+#[test]
+fn units_that_a_release_brought_follow_the_next_package_and_go_with_it() {
+    for suite in Suite::chosen() {
+        let scene = bare_scene(suite);
+        install_deb(&scene, "1.0.0");
+        scene.owner().wait_for_version(EXECUTOR, "1.0.0");
+        let written = format!("/etc/systemd/system/{AGENT}");
+        assert_eq!(scene.host.read(&written), None, "a package's own units are as its agent wants them");
+
+        scene.publish("1.1.0", &builds::agent_with_other_units("1.1.0"));
+        assert_eq!(scene.upgrade_to("1.1.0").stage, Stage::Completed);
+        wait_for("the units of the release are in force", Duration::from_secs(30), || {
+            (scene.host.property(AGENT, "TimeoutStartUSec") == builds::OTHER_START_LIMIT).then_some(())
+        });
+        install_deb(&scene, "1.2.0");
+        scene.owner().wait_for_version(EXECUTOR, "1.2.0");
+        wait_for("the units of the package are in force", Duration::from_secs(30), || {
+            (scene.host.property(AGENT, "TimeoutStartUSec") == "30s").then_some(())
+        });
+        assert!(scene.agent("status").contains("as this version writes them"));
+
+        scene.host.ok("dpkg --remove novacula-agent");
+        assert_eq!(scene.host.property(AGENT, "LoadState"), "not-found");
+        assert_eq!(scene.host.read(&written), None);
     }
 }
 
