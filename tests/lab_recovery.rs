@@ -49,6 +49,7 @@ situations! {
         commit(&scene, "1.1.0");
         let said = steps.run(&scene);
         assert!(said.contains("1.1.0") && said.contains("nothing on this host stops an upgrade"), "{said}");
+        assert_eq!(scene.host.ok(&format!("{PREVIOUS} status")), scene.agent("status"));
         let said = steps.run(&scene);
         assert!(said.contains("1.1.0 had a sync accepted and stayed up: committed"), "{said}");
         is_well(&scene, "1.1.0");
