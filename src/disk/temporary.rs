@@ -23,7 +23,8 @@ impl Temporary {
         let made = tempfile::Builder::new()
             .prefix(PREFIX)
             .permissions(fs::Permissions::from_mode(mode))
-            .tempfile_in(directory)?;
+            .tempfile_in(directory)
+            .map_err(without_name)?;
         let (file, path) = made.keep()?;
         Ok((file, Self::at(path)))
     }
@@ -31,8 +32,10 @@ impl Temporary {
     /// Another name in `directory` for the file at `from`.
     pub(super) fn link_in(directory: &Path, from: &Path) -> io::Result<Self> {
         effect(directory)?;
-        let made =
-            tempfile::Builder::new().prefix(PREFIX).make_in(directory, |name| fs::hard_link(from, name))?;
+        let made = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .make_in(directory, |name| fs::hard_link(from, name))
+            .map_err(without_name)?;
         let (_, path) = made.keep()?;
         Ok(Self::at(path))
     }
@@ -58,6 +61,11 @@ impl Temporary {
         self.stays = true;
         sync_directory(target.parent().unwrap_or(Path::new("/")))
     }
+}
+
+/// The same trouble is the same sentence, whatever the name was this time.
+fn without_name(e: io::Error) -> io::Error {
+    e.kind().into()
 }
 
 impl Drop for Temporary {
