@@ -20,7 +20,7 @@ mod incoming; // a download, and the complete file it becomes
 pub(crate) mod stop; // where a test stops the host
 mod temporary; // a name for what is not finished yet
 
-pub use follow::{Ending, Follower};
+pub use follow::{CHUNK, Ending, Follower};
 pub use incoming::{Incoming, Sealed};
 #[cfg(test)]
 use stop::effect;

@@ -96,6 +96,7 @@ pub fn carry_out(admitted: &Admitted, means: &Means<'_>, hand: &Hand) -> Result<
     hand.checkpoint()?;
 
     hand.enter(Stage::Download);
+    let begun_ms = hand.ticks_ms();
     let signature = ReleaseSignature::parse(&spec.signature)?;
     let mut incoming = Incoming::beside(&means.places.binary, &spec.sha256)?;
     let fetched = verify::check_while(&mut incoming, &signature, means.keys, |incoming| {
@@ -122,9 +123,12 @@ pub fn carry_out(admitted: &Admitted, means: &Means<'_>, hand: &Hand) -> Result<
             }
             e => e,
         })?;
+    let taken_ms = hand.ticks_ms().saturating_sub(begun_ms);
     hand.say(
         LogLevel::Success,
-        "sha256, signature, signed fields and a run of --version are right".to_owned(),
+        format!(
+            "fetched and verified in {taken_ms} ms: sha256, signature, signed fields and a run of --version are right"
+        ),
     );
     hand.checkpoint()?;
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Doing as _, Error};
 
-/// What is read at once: small enough to stay in a processor's cache, in bytes.
-const CHUNK: usize = 256 * 1024;
+/// What is read at once, in bytes: small enough to stay in a processor's cache.
+pub const CHUNK: usize = 256 * 1024;
 /// Followers wait for so much more, in bytes: a wake for every packet would cost more than it brings.
 const STEP: u64 = CHUNK as u64;
 /// What may be in memory only, in bytes: so that the disk works while the network does, not after it.
@@ -144,12 +144,16 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Lets `take` have every byte of the file, in order. `begin` makes what takes them, once more whenever the
-    /// download begins again.
+    /// Lets `take` have every byte of the file, in order: each time a buffer and how much of it is filled, for which it
+    /// gives a buffer of [`CHUNK`] back. `begin` makes what takes them, once more whenever the download begins again.
     ///
     /// # Errors
     /// The download was given up; the file cannot be read, or was cut by somebody else.
-    pub fn read<T>(&self, begin: impl Fn() -> T, take: impl Fn(&mut T, &[u8])) -> Result<T, Error> {
+    pub fn read<T>(
+        &self,
+        begin: impl Fn() -> T,
+        take: impl Fn(&mut T, Vec<u8>, usize) -> Vec<u8>,
+    ) -> Result<T, Error> {
         let mut chunk = vec![0; CHUNK];
         let reader = Reader::enlist(&self.growth);
         let (mut taker, mut at, mut beginnings) = (begin(), 0, 0);
@@ -174,7 +178,7 @@ impl Follower {
             if read == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof)).doing(|| self.doing("read"));
             }
-            take(&mut taker, &chunk[..read]);
+            chunk = take(&mut taker, chunk, read);
             at += read as u64;
             reader.is_at(at);
         }
@@ -216,7 +220,10 @@ mod tests {
     }
 
     fn bytes(follower: &Follower) -> Result<Vec<u8>, Error> {
-        follower.read(Vec::new, |seen, bytes| seen.extend_from_slice(bytes))
+        follower.read(Vec::new, |seen, chunk, length| {
+            seen.extend_from_slice(&chunk[..length]);
+            chunk
+        })
     }
 
     fn append(file: &mut File, growth: &Growth, bytes: &[u8]) {

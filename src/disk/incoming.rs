@@ -231,7 +231,11 @@ mod tests {
         let follower = second.follower().unwrap();
         second.append(b"way").unwrap();
         second.ending().complete();
-        let seen = follower.read(Vec::new, |seen, bytes| seen.extend_from_slice(bytes)).unwrap();
+        let seen = follower.read(Vec::new, |seen: &mut Vec<u8>, chunk, length| {
+            seen.extend_from_slice(&chunk[..length]);
+            chunk
+        });
+        let seen = seen.unwrap();
         assert_eq!((seen.as_slice(), second.length()), (&b"halfway"[..], 7));
         let sealed = second.seal().unwrap();
         assert_eq!(fs::read(sealed.path()).unwrap(), b"halfway");

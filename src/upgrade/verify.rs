@@ -4,86 +4,23 @@ use std::io::{self, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread::{self, Scope, ScopedJoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use novacula_protocol::signature::{ReleaseSignature, TrustedKeys, Verifier};
 use novacula_protocol::spec::{AgentUpgradeSpec, Kind};
 use novacula_protocol::{Refusal, RefusalCode};
 use semver::Version;
-use sha2::{Digest as _, Sha256};
+use sha2::Digest as _;
 
-use crate::disk::{Incoming, Sealed, hex};
-use crate::error::{Doing as _, Error, printable};
+use crate::disk::{Sealed, hex};
+use crate::error::{Error, printable};
 
-/// Both hashes of a complete download, made of what its file gave back.
-pub struct Checked<'a> {
-    sha256: Sha256,
-    verifier: Verifier<'a>,
-}
+mod checked; // both hashes of a download, made while it comes
 
-/// How much a download gives way to whatever else the host does.
-const NICENESS: i32 = 10;
-
-/// Runs `fetch` and hashes what it puts into `incoming`, each in a thread of its own: what is read back from the file
-/// counts, so that a disk or a memory that spoils bytes is found out like a network that does.
-///
-/// # Errors
-/// `untrusted_key` and `signature_legacy` before the first byte: none is worth fetching under a signature that can never
-/// count. Those of `fetch`; the host failed.
-pub fn check_while<'a>(
-    incoming: &mut Incoming,
-    signature: &'a ReleaseSignature,
-    keys: &'a TrustedKeys,
-    fetch: impl FnOnce(&mut Incoming) -> Result<(), Error> + Send,
-) -> Result<Checked<'a>, Error> {
-    let untouched = signature.verifier(keys)?;
-    let (first, second, third) = (incoming.follower()?, incoming.follower()?, incoming.follower()?);
-    thread::scope(|scope| {
-        let started = || {
-            let fetch = helper("fetch", scope, move || {
-                // Whatever happens, nobody waits for more.
-                let ending = incoming.ending();
-                fetch(incoming)?;
-                ending.complete();
-                Ok(())
-            })?;
-            let sha256 =
-                helper("sha256", scope, move || first.read(Sha256::new, |hash, bytes| hash.update(bytes)))?;
-            let verifier = helper("prehash", scope, move || {
-                second.read(|| untouched.clone(), |verifier, bytes| verifier.update(bytes))
-            })?;
-            let sync = helper("sync", scope, move || third.sync_behind())?;
-            Ok::<_, io::Error>((fetch, sha256, verifier, sync))
-        };
-        let (fetch, sha256, verifier, sync) =
-            started().doing(|| "start a thread for the download".to_owned())?;
-        joined(fetch)?;
-        // The kernel tells of a broken write once, to whoever asks first.
-        joined(sync)?;
-        Ok(Checked { sha256: joined(sha256)?, verifier: joined(verifier)? })
-    })
-}
-
-fn joined<T>(helper: ScopedJoinHandle<'_, Result<T, Error>>) -> Result<T, Error> {
-    helper.join().unwrap_or_else(|_| Err(Error::host("a helper of the download panicked")))
-}
-
-/// A thread of a download.
-fn helper<'scope, T: Send + 'scope>(
-    name: &str,
-    scope: &'scope Scope<'scope, '_>,
-    work: impl FnOnce() -> T + Send + 'scope,
-) -> io::Result<ScopedJoinHandle<'scope, T>> {
-    thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, || {
-        // A refused wish to give way is no reason not to upgrade.
-        let _ = rustix::process::nice(NICENESS);
-        work()
-    })
-}
+pub use checked::{Checked, check_while};
 
 /// A complete artifact whose bytes, signature and signed fields are what the spec asks for, and which runs here.
 pub struct VerifiedArtifact {
