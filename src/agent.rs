@@ -95,7 +95,6 @@ struct Course<'scope> {
     paused: Option<SpecHeader>,
     preflight: Vec<PreflightResult>,
     said_not_now: String,
-    said_no_sync: String,
     /// There may be a download that nobody goes on with.
     unswept: bool,
     bell: Sender<()>,
@@ -127,7 +126,6 @@ impl Agent<'_> {
             paused: None,
             preflight: Vec::new(),
             said_not_now: String::new(),
-            said_no_sync: String::new(),
             unswept: true,
             bell,
             listen,
@@ -185,10 +183,9 @@ impl Agent<'_> {
                 self.heard(course, scope, answer, told);
             }
             Err(NoAnswer { reason, retry_after_ms }) => {
-                // Another reason may be the one that somebody has to mend.
-                if course.backoff.failures() == 0 || course.said_no_sync != reason {
-                    log::warn!("no sync is accepted, trying on: {reason}");
-                    course.said_no_sync = reason;
+                match course.backoff.failures() {
+                    0 => log::warn!("no sync is accepted, trying on: {reason}"),
+                    _ => log::debug!("still no sync is accepted: {reason}"),
                 }
                 course.backoff.failed(retry_after_ms);
             }

@@ -175,7 +175,7 @@ fn units_that_are_old_stop_no_upgrade_and_units_that_look_elsewhere_do() {
         scene.host.ok(&format!("echo '# of an older version' >>{timer} && systemctl daemon-reload"));
         let sentence = fails(&scene, &["units_current"]);
         assert!(
-            sentence.contains(&format!("these are not: {timer}; `install` refreshes them")),
+            sentence.contains(&format!("{timer} was changed by somebody; `install` writes them anew")),
             "{sentence}"
         );
         is_not_stopped_by(&scene, "units_current");
