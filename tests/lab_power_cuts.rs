@@ -27,9 +27,6 @@ use novacula_protocol::{RefusalCode, Stage};
 const AT_ONCE: usize = 4;
 /// The shortest that a control plane takes.
 const WINDOW: Duration = Duration::from_secs(1);
-/// From the request to the end of an upgrade that nobody disturbs, in ms; a bad release takes longer.
-const GOOD_MS: usize = 3_000;
-const BAD_MS: usize = 4_500;
 /// When a second cut comes at the latest, in ms after the host is up again.
 const AGAIN_MS: usize = 2_500;
 
@@ -74,10 +71,16 @@ impl Cut {
     fn drawn(number: usize) -> Self {
         let mut dice = Dice::of(seed() + number as u64);
         let suites = Suite::chosen();
-        let bad = [Fault::CrashLoop, Fault::Abort, Fault::CleanExit][dice.below(3)];
+        let bad = [Fault::CrashLoop, Fault::Abort, Fault::CleanExit, Fault::NeverSync][dice.below(4)];
         let fault = (number % 2 == 1).then_some(bad);
+        // From the request to the end of an upgrade that nobody disturbs, in ms.
+        let journey_ms = match fault {
+            None => 3_000,
+            Some(Fault::NeverSync) => 24_000,
+            Some(_) => 4_500,
+        };
         let mut moment = |end| Duration::from_millis(dice.below(end) as u64);
-        let first = moment(if fault.is_some() { BAD_MS } else { GOOD_MS });
+        let first = moment(journey_ms);
         let second = (number % 4 >= 2).then(|| moment(AGAIN_MS));
         let moments = [first].into_iter().chain(second).collect();
         Self { suite: suites[number % suites.len()], fault, moments }
@@ -110,10 +113,14 @@ impl Cut {
                 assert_eq!(ended.stage, Stage::Completed, "{ended:#?}");
                 ("1.1.0", self.release())
             }
-            Some(_) => {
+            Some(fault) => {
+                let reason = match fault {
+                    Fault::NeverSync => RefusalCode::NeverSynced,
+                    _ => RefusalCode::CrashLoop,
+                };
                 assert_eq!(ended.stage, Stage::RolledBack, "{ended:#?}");
                 let error = ended.error.as_ref().expect("a rollback has a reason");
-                assert_eq!(error.code, RefusalCode::CrashLoop.as_str(), "{}", error.message);
+                assert_eq!(error.code, reason.as_str(), "{}", error.message);
                 ("1.0.0", builds::agent("1.0.0"))
             }
         };
