@@ -14,7 +14,7 @@ fn a_second_agent_on_the_same_records_says_so_in_one_sentence_and_does_nothing()
     let mut first = Agent::new(&control_plane.url());
     first.start();
     control_plane.hears("the first agent syncs", |_| Some(()));
-    let second = first.command_through(&[], &["run"]);
+    let second = first.command_through(&["timeout", "20"].map(str::to_owned), &["run"]);
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert_eq!((second.status.code(), said.lines().count()), (Some(1), 1), "{said}");
     assert!(said.contains("one agent a host: another one holds"), "{said}");
