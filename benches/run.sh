@@ -4,10 +4,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-TARGET=x86_64-unknown-linux-musl
 # The Makefile says where things are built and whom they trust; so one checkout compiles nothing twice.
 : "${CARGO_TARGET_DIR:?run this as: make bench}" "${NOVACULA_KEYS_DIR:?run this as: make bench}"
-AGENT=${CARGO_TARGET_DIR#"$PWD/"}/$TARGET/agent/novacula-agent
+PARTS=$CARGO_TARGET_DIR/debug/bench_parts
 CONTROL_PLANE=$CARGO_TARGET_DIR/release/novacula-control-plane
 KEYS=${NOVACULA_KEYS_DIR#"$PWD/"}
 
@@ -103,14 +102,21 @@ if [ ${#packages[@]} != 0 ]; then
     fi
 fi
 
-say "building"
-attend cargo build --quiet --locked --profile agent --target "$TARGET" --package novacula-agent --bin novacula-agent
-attend cargo build --quiet --locked --release --package novacula-control-plane
-
 mkdir -p target/bench
 bench=$(mktemp -d target/bench/running.XXXXXX)
 here=$PWD/$bench
 mkdir "$bench/data" "$bench/control-plane" "$bench/nginx"
+
+say "building"
+attend cargo build --quiet --locked --release --package novacula-control-plane
+attend cargo build --quiet --locked --workspace --bin bench_parts
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+later() { printf '%s\n' "$version" | awk -v by="$1" '{split($1, v, /[.-]/); print v[1] "." v[2] "." v[3] + by}'; }
+attend "$PARTS" agents "$version" "$(later 1)" "$(later 2)" >"$bench/parts"
+part() { sed -n "s/^$1 //p" "$bench/parts"; }
+AGENT=$(part old)
+AGENT=${AGENT#"$PWD/"}
+TARGET=$(part target)
 
 # The throw-away authority, and a server it vouches for.
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj "/CN=bench authority" \
@@ -130,14 +136,15 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 [ -n "$origin" ] || fail "the control plane does not start:" "$bench/control-plane.log"
-key=$(curl -sS --noproxy '*' -H "Authorization: Bearer $(said 'owner token (shown once): ')" \
+token=$(said 'owner token (shown once): ')
+key=$(curl -sS --noproxy '*' -H "Authorization: Bearer $token" \
     -H 'Content-Type: application/json' -d '{"name":"bench"}' "$origin/api/v1/executor-keys" |
     sed -n 's/.*"secret": *"\([^"]*\)".*/\1/p')
 [ -n "$key" ] || fail "the control plane makes no executor key:" "$bench/control-plane.log"
 
-read -r https_port http_port < <(python3 -c '
+read -r https_port http_port host_port bare_port < <(python3 -c '
 import socket
-sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
 print(*(s.getsockname()[1] for s in sockets))')
 # Left as it comes wherever it matters to an agent: keep-alive and TLS are the defaults. A worker under another user
 # could not read this folder, and only root can choose one.
@@ -153,23 +160,27 @@ events {}
 http {
     log_format bench '\$connection \$connection_requests \$ssl_protocol \$msec \$status "\$request"';
     access_log "$here/access.log" bench;
+    log_format host '\$msec \$request_time \$status \$http_user_agent';
     client_body_temp_path "$here/nginx/body";
     proxy_temp_path "$here/nginx/proxy";
     fastcgi_temp_path "$here/nginx/fastcgi";
     uwsgi_temp_path "$here/nginx/uwsgi";
     scgi_temp_path "$here/nginx/scgi";
+    ssl_certificate "$here/server.pem";
+    ssl_certificate_key "$here/server.key";
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_set_header Host \$http_host;
+    proxy_set_header X-Forwarded-Proto https;
     server {
         listen 127.0.0.1:$https_port ssl;
-        server_name localhost;
-        ssl_certificate "$here/server.pem";
-        ssl_certificate_key "$here/server.key";
-        location / {
-            proxy_pass $origin;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host \$http_host;
-            proxy_set_header X-Forwarded-Proto https;
-        }
+        location / { proxy_pass $origin; }
+    }
+    server {
+        listen 127.0.0.1:$host_port ssl;
+        listen 127.0.0.1:$bare_port;
+        access_log "$here/host.log" host;
+        location / { proxy_pass $origin; }
     }
     server {
         listen 127.0.0.1:$http_port;
@@ -202,15 +213,23 @@ access_token = "$key"
 ca_file = "$here/ca.pem"
 CONF
 chmod 600 "$bench/agent.toml"
-# What is bigger than any cache, and signed for this agent as its next release would be.
-next=$("$bench/novacula-agent" --version | awk '{split($NF, v, /[.-]/); print v[1] "." v[2] "." v[3] + 1}')
-head -c 200000000 /dev/urandom >"$bench/artifact"
+# What is bigger than any cache, runs, and is signed for this agent as its next release would be.
+next=$(later 1)
+{
+    printf '#!/bin/sh\necho novacula-agent %s\nexit 0\n' "$next"
+    head -c 199999900 /dev/urandom
+} >"$bench/artifact"
 minisign -S -s "$KEYS/../secret/lab.key" -t "kind:agent version:$next target:$TARGET" \
     -x "$bench/artifact.minisig" -m "$bench/artifact" </dev/null >/dev/null
 
 # Without the environment: a proxy or a watchdog of whoever runs this is not for this agent.
 start env -i "$bench/novacula-agent" run --config "$here/agent.toml" 2>"$bench/agent.log"
 pid=$!
-attend python3 benches/measure.py --agent "$AGENT" --pid "$pid" --bench "$bench" --public-key "$KEYS/lab.pub" \
-    --next-version "$next" --download-url "http://127.0.0.1:$http_port/artifact" ||
+attend python3 -B benches/measure.py --bench "$bench" --agent "$AGENT" --pid "$pid" \
+    --origin "$origin" --token "$token" --target "$TARGET" --secret-key "$KEYS/../secret/lab.key" \
+    --public-key "$KEYS/lab.pub" --download-url "http://127.0.0.1:$http_port/artifact" \
+    --version "$version" --next-version "$next" --next-agent "$(part new)" \
+    --bad-version "$(later 2)" --bad-release "$(part bad)" --unlike-version "$(later 3)" \
+    --parts "$PARTS" --bare "$(part bare)" --host-url "https://localhost:$host_port" \
+    --bare-address "127.0.0.1:$bare_port" ||
     fail "the log of the agent:" "$bench/agent.log"

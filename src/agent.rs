@@ -185,7 +185,7 @@ impl Agent<'_> {
             Err(NoAnswer { reason, retry_after_ms }) => {
                 match course.backoff.failures() {
                     0 => log::warn!("no sync is accepted, trying on: {reason}"),
-                    _ => log::debug!("still no sync is accepted: {reason}"),
+                    _ => log::debug!("tried in vain: {reason}"),
                 }
                 course.backoff.failed(retry_after_ms);
             }

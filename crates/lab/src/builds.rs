@@ -46,12 +46,27 @@ pub fn agent_trusting(trust: Trust, version: &str) -> PathBuf {
     static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     let built = built.get_or_insert_default();
-    let name = match trust {
-        Trust::Both => version.to_owned(),
-        Trust::First | Trust::Next => format!("{version}-{trust:?}"),
+    let mark = match trust {
+        Trust::Both => "",
+        Trust::First => "-trusts-first",
+        Trust::Next => "-trusts-next",
     };
-    let build = || build_agent(&name, version, &trust.folder(), &own_units());
-    built.entry(name.clone()).or_insert_with(build).clone()
+    let build = || Recipe { mark, keys: trust.folder(), ..Recipe::of(version) }.build();
+    built.entry(format!("{version}{mark}")).or_insert_with(build).clone()
+}
+
+/// The agent as it ships, built as this version: small and slow to build, for those who measure.
+#[must_use]
+pub fn shipped_agent(version: &str) -> PathBuf {
+    Recipe { mark: "-agent", profile: "agent", ..Recipe::of(version) }.build()
+}
+
+/// A service with nothing but what every service needs, beside which the agent is measured.
+#[must_use]
+pub fn bare_service() -> PathBuf {
+    let program = checkout::lab().join("bare");
+    single_file(&checkout::root().join("crates/lab/src/bin/bare.rs"), &program);
+    program
 }
 
 /// The agent, built as this version with other units: its service takes [`OTHER_START_LIMIT`] to start, and every unit
@@ -72,7 +87,7 @@ pub fn agent_with_other_units(version: &str) -> PathBuf {
             fs::write(place, text).expect("the laboratory can be written");
         }
     }
-    build_agent(&format!("{version}-other-units"), version, &Trust::Both.folder(), &units)
+    Recipe { mark: "-other-units", units, ..Recipe::of(version) }.build()
 }
 
 /// `TimeoutStartSec=` of [`agent_with_other_units`].
@@ -119,27 +134,44 @@ fn own_units() -> PathBuf {
     checkout::root().join("systemd")
 }
 
-fn build_agent(name: &str, version: &str, keys: &Path, units: &Path) -> PathBuf {
-    let place = checkout::lab().join("agents").join(name);
-    let noted = checkout::beside(&place, "inputs");
-    let _lock = build_lock();
-    let inputs = fingerprint(&[Path::new("src"), units, Path::new("crates/protocol"), keys]);
-    if place.exists() && fs::read_to_string(&noted).is_ok_and(|before| before == inputs) {
-        return place;
+/// What an agent is built of.
+struct Recipe<'a> {
+    version: &'a str,
+    /// What tells its file from others of this version.
+    mark: &'a str,
+    profile: &'a str,
+    keys: PathBuf,
+    units: PathBuf,
+}
+
+impl<'a> Recipe<'a> {
+    fn of(version: &'a str) -> Self {
+        Self { version, mark: "", profile: "lab", keys: Trust::Both.folder(), units: own_units() }
     }
-    eprintln!("lab: building the agent {name} for {}", target());
-    cargo(
-        cargo_build()
-            .args(["--profile", "lab", "--package", "novacula-agent", "--bin", "novacula-agent"])
-            .args(["--target", target()])
-            .env("NOVACULA_KEYS_DIR", keys)
-            .env("NOVACULA_UNITS_DIR", units)
-            .env("NOVACULA_BUILD_VERSION", version),
-    );
-    let built = build_folder().join(target()).join("lab/novacula-agent");
-    install(&fs::read(&built).expect("what was built can be read"), &place, 0o755);
-    fs::write(&noted, inputs).expect("what it was built from can be noted");
-    place
+
+    fn build(&self) -> PathBuf {
+        let Self { version, mark, profile, keys, units } = self;
+        let place = checkout::lab().join("agents").join(format!("{version}{mark}"));
+        let noted = checkout::beside(&place, "inputs");
+        let _lock = build_lock();
+        let inputs = fingerprint(&[Path::new("src"), units, Path::new("crates/protocol"), keys]);
+        if place.exists() && fs::read_to_string(&noted).is_ok_and(|before| before == inputs) {
+            return place;
+        }
+        eprintln!("lab: building the agent {version}{mark} for {}", target());
+        cargo(
+            cargo_build()
+                .args(["--profile", profile, "--package", "novacula-agent", "--bin", "novacula-agent"])
+                .args(["--target", target()])
+                .env("NOVACULA_KEYS_DIR", keys)
+                .env("NOVACULA_UNITS_DIR", units)
+                .env("NOVACULA_BUILD_VERSION", version),
+        );
+        let built = build_folder().join(target()).join(profile).join("novacula-agent");
+        install(&fs::read(&built).expect("what was built can be read"), &place, 0o755);
+        fs::write(&noted, inputs).expect("what it was built from can be noted");
+        place
+    }
 }
 
 fn build_for_this_machine(program: &str) -> PathBuf {
@@ -186,7 +218,7 @@ fn can_build_for(target: &str) -> bool {
 
 /// One hash over everything a build depends on; relative paths are below the checkout.
 fn fingerprint(inputs: &[&Path]) -> String {
-    let mut files = vec![PathBuf::from("Cargo.toml"), PathBuf::from("Cargo.lock")];
+    let mut files = ["Cargo.toml", "Cargo.lock", "build.rs"].map(PathBuf::from).to_vec();
     let mut folders: Vec<PathBuf> = inputs.iter().map(|input| input.to_path_buf()).collect();
     while let Some(folder) = folders.pop() {
         let entries = fs::read_dir(checkout::root().join(&folder));

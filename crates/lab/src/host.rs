@@ -255,6 +255,15 @@ impl Host {
         &self.name
     }
 
+    /// The number, on this machine, of its PID 1: for tools that look at it from outside.
+    ///
+    /// # Panics
+    /// When the host is off.
+    #[must_use]
+    pub fn init(&self) -> Pid {
+        self.power.as_ref().expect("the host is switched on").init
+    }
+
     fn seen_from_outside(&self, path: &str) -> PathBuf {
         assert!(path.starts_with('/'), "a path on a host is absolute, found {path}");
         let root = match &self.power {
