@@ -20,8 +20,8 @@ class ControlPlane:
         comment = f"kind:agent version:{version} target:{self.asked.target}"
         run(["minisign", "-S", "-s", self.asked.secret_key, "-t", comment, "-x", signature, "-m", file])
         # curl, because it does not need an artifact in memory.
-        uploaded = run(["curl", "-sS", "--fail-with-body", "--noproxy", "*", "-H", f"Authorization: Bearer {self.token}",
-                        "-F", "kind=agent", "-F", f"version={version}", "-F", "channel=stable",
+        uploaded = run(["curl", "-sS", "--fail-with-body", "--noproxy", "*",
+                        "-H", f"Authorization: Bearer {self.token}", "-F", "kind=agent", "-F", f"version={version}", "-F", "channel=stable",
                         "-F", f"signature=<{signature}", "-F", f"artifact=@{file}", f"{self.url}/releases"])
         self.call("PATCH", f"releases/{json.loads(uploaded)['id']}", {"status": "published"})
 

@@ -89,7 +89,7 @@ def memory(asked, figures):
         raise SystemExit(f"bench: the upgrade must be refused by exec_preflight, it is {ended['stage']}: {found}")
     command = "awk '/^VmHWM:/ {print $2 * 1024}' /proc/$PID/status"
     peak = int(shell(command))
-    row(figures, "memory, peak of a download", f"{peak - before:,} bytes", f"≤ {BUFFER_BYTES:,}",
+    row(figures, "memory a download adds", f"{peak - before:,} bytes", f"≤ {BUFFER_BYTES:,}",
         peak - before <= BUFFER_BYTES,
         [f"{command}   gives {peak:,} after the download",
          f"{before_command}   gave {before:,} before; then {forget}"],

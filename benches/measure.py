@@ -1,6 +1,7 @@
 """The figures of `make bench`, taken from a running agent; run.sh starts it and all it needs.
 
-What is printed as the command of a figure is the very text that is run here, with PID and BENCH in its environment.
+What is printed as the command of a figure is the very text that is run here, with PID, HOST and
+BENCH in its environment.
 """
 
 import argparse
@@ -22,7 +23,8 @@ from figures import shell
 
 FLAGS = (
     "bench", "agent", "pid",
-    # What people have: the control plane, the keys, the releases.
+    # What people have: the control plane, the keys, the releases; the artifact prints the next version, not
+    # the unlike one.
     "origin", "token", "target", "secret-key", "public-key", "download-url",
     "version", "next-version", "next-agent", "bad-version", "bad-release", "unlike-version",
     # What the laboratory has: hosts, a bare service, and where on loopback those find the server.

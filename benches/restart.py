@@ -23,10 +23,12 @@ ON_HOST = "nsenter --all --target $HOST"
 AGENT = "novacula-agent.service"
 BARE, BOXED = "bare.service", "bare-sandboxed.service"
 NAME = "host"
-# What systemd writes down about a unit, in µs of the clock that counts since the start of the machine.
-STOP, STOPPED, STARTED, READY = (
-    f"{what}TimestampMonotonic" for what in ("ActiveExit", "InactiveEnter", "ExecMainStart", "ActiveEnter"))
-STAMPS = "systemctl show --property={} {}"
+# What systemd writes down about a unit, in µs since the start of the machine: SIGTERM was sent, the old process is
+# gone, the new one was made, it said READY.
+STAMPS = ("ActiveExit", "InactiveEnter", "ExecMainStart", "ActiveEnter")
+SHOW = f"systemctl show --property={','.join(f'{stamp}TimestampMonotonic' for stamp in STAMPS)}"
+# What the server writes down about a request, in seconds of the time of the day.
+REQUEST = "$msec - $request_time in $BENCH/host.log"
 # One entry for each main process of the service that ended badly.
 CRASHES = f"journalctl --output=json _PID=1 UNIT={AGENT} MESSAGE_ID=98e322203f7a4ed290d09fe03c09fe15"
 # What the unit says about its start and its end; the rest of it is the sandbox.
@@ -98,15 +100,15 @@ ca_file = "/etc/novacula/ca.pem"
     def sh(self, command):
         return shell(f"{ON_HOST} sh -c '{command}'")
 
-    def stamps(self, unit, *properties):
-        """Seconds of the machine's clock at which each of these last happened to a unit."""
-        said = dict(line.split("=") for line in self.sh(STAMPS.format(",".join(properties), unit)).splitlines())
-        return [int(said[name]) / 1e6 for name in properties]
+    def stamps(self, unit):
+        """When each of the stamps was last written, in seconds since the start of the machine."""
+        said = dict(line.split("=") for line in self.sh(f"{SHOW} {unit}").splitlines())
+        return [int(said[f"{stamp}TimestampMonotonic"]) / 1e6 for stamp in STAMPS]
 
     def first_request(self, client, since):
-        """When the server first heard of this client after `since`, by the same clock."""
+        """When the first request of this client after `since` reached the server, in seconds since the start of the
+        machine: a container shares its clocks."""
         def look():
-            # nginx writes the time of the day in ms; both clocks are looked at anew each time.
             apart = time.time() - time.monotonic()
             for line in self.log.read_text().splitlines():
                 at, took, status, agent = line.split(" ", 3)
@@ -141,7 +143,7 @@ def downtime(asked, host, figures):
         for unit, client in clients.items():
             if unit != AGENT:
                 host.sh(f"systemctl restart {unit}")
-            stop, stopped, started, ready = host.stamps(unit, STOP, STOPPED, STARTED, READY)
+            stop, stopped, started, ready = host.stamps(unit)
             heard = host.first_request(client, stop)
             if done > 0:
                 steps = {"gone": stopped, "started": started, "ready": ready, "heard": heard}
@@ -150,11 +152,12 @@ def downtime(asked, host, figures):
     labels = {AGENT: "restart at an upgrade", BARE: "restart of a bare service", BOXED: "the same, sandboxed"}
     for unit, label in labels.items():
         each = [steps["heard"] for steps in taken[unit]]
-        means = {step: statistics.median(steps[step] for steps in taken[unit]) for step in taken[unit][0]}
-        row(figures, label, f"{means['heard']:.0f} ms", "", None,
-            [f"{ON_HOST} {STAMPS.format(STOP, unit)}   until its first request in $BENCH/host.log",
-             f"{spread(each, 'ms', 0)}; ended after {means['gone']:.0f}, started after {means['started']:.0f},"
-             f" READY after {means['ready']:.0f} ms"],
+        middle = {step: statistics.median(steps[step] for steps in taken[unit]) for step in taken[unit][0]}
+        row(figures, label, f"{middle['heard']:.0f} ms", "", None,
+            [f"{ON_HOST} {SHOW} {unit}",
+             f"the first of these until the new process is heard: {REQUEST}",
+             f"{spread(each, 'ms', 0)}; gone after {middle['gone']:.0f}, started after {middle['started']:.0f},"
+             f" READY after {middle['ready']:.0f} ms"],
             {"rounds_ms": taken[unit]})
     ours = [steps["heard"] for steps in taken[AGENT]]
     for unit, name in ((BARE, "ratio agent ÷ bare"), (BOXED, "ratio agent ÷ sandboxed")):
@@ -176,13 +179,14 @@ def crash_loop(asked, host, figures):
         if len(crashes) != 3:
             sys.exit(f"bench: the bad release must crash 3 times, it did {len(crashes)} times")
         heard = host.first_request(f"novacula-agent/{old}", crashes[2])
-        (ready,) = host.stamps(AGENT, READY)
+        *_, ready = host.stamps(AGENT)
         back.append({"ready": ready - crashes[2], "heard": heard - crashes[2]})
     progress("")
     each = [steps["heard"] for steps in back]
     ready = statistics.median(steps["ready"] for steps in back)
     middle = statistics.median(each)
     row(figures, "rollback of a crash loop", f"{middle:.2f} s", f"≤ {ROLLBACK_S:.0f} s", middle <= ROLLBACK_S,
-        [f"{ON_HOST} {CRASHES}   the third, until the old version's first request in $BENCH/host.log",
+        [f"{ON_HOST} {CRASHES}",
+         f"__MONOTONIC_TIMESTAMP of the third until the old version is heard: {REQUEST}",
          f"{spread(each, 's', 2)}; READY after {ready:.2f} s"],
         {"rounds_s": back})
