@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `make bench`: how big, how hungry and how fast the shipped agent is, each figure beside its budget. The agent is the
-# one that ships (profile, target), and it syncs as on a host: over https, by name, through a real nginx.
+# one that ships (profile, target), and it syncs as on a host: over https, by name, through a real nginx. What needs a
+# systemd has one: a host of the laboratory, so this runs as root.
 set -eu
 cd "$(dirname "$0")/.."
 
