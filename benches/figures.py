@@ -41,7 +41,7 @@ def shell(command):
 
 
 def timed(command, code, expected):
-    """Seconds on the wall, of the user, of the system; the result must be right too."""
+    """Seconds on the wall, of the user, of the system, and what was said; the result must be right too."""
     # No proxy, whatever the environment of whoever runs this says.
     environment = {name: os.environ[name] for name in ("PATH", "BENCH")}
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -51,7 +51,7 @@ def timed(command, code, expected):
     if done.returncode != code or expected not in done.stdout:
         sys.exit(f"bench: `{command}` must end with {code} and say {expected!r}, it ended with {done.returncode}:\n"
                  f"{done.stdout}")
-    return wall, after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
+    return (wall, after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime), done.stdout
 
 
 def progress(text):

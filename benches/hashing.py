@@ -22,7 +22,7 @@ def hashing(asked, figures):
     for done in range(ROUNDS + 1):
         progress(f"hashing, round {done} of {ROUNDS}")
         for name, (command, code, expected) in contenders.items():
-            times = timed(command, code, expected)
+            times, _ = timed(command, code, expected)
             if done > 0:
                 taken[name].append(times)
     progress("")
