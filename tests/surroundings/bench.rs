@@ -203,10 +203,13 @@ pub fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Should this process be killed, the program ends with it.
+/// Should this process be killed, the program ends with it; whatever proxy this one uses, the program knows of none.
 pub fn words_then(words: &[String], program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).args(words).arg(program);
     command.env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
+    for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
     command
 }

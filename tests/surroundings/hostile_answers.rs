@@ -24,7 +24,8 @@ const STORM: [Fate; 4] = [
 /// The end of a dry run of a good release that a server serves like this.
 fn served(serve: impl Fn(&Release, &str, &mut TcpStream) + Send + Sync + 'static) -> UpgradeReport {
     let release = Release::good();
-    let serving: Box<Serve> = Box::new(move |head, connection| serve(&Release::good(), head, connection));
+    let served = Release::good();
+    let serving: Box<Serve> = Box::new(move |head, connection| serve(&served, head, connection));
     let control_plane = Scripted::start(serving);
     let mut agent = Agent::new(&control_plane.url());
     agent.start();
