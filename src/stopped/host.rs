@@ -191,7 +191,7 @@ impl Host {
     /// soon as it is started.
     pub fn live<T>(&self, life: &Arc<Life>, well: bool, mut look: impl FnMut() -> Option<T>) -> Option<T> {
         life.enter(Part::Other);
-        let seen = unless_stopped(life, || self.obey(life, well, &mut look));
+        let seen = unless_stopped(|| self.obey(life, well, &mut look));
         life.end();
         seen.flatten()
     }
@@ -242,17 +242,25 @@ impl Host {
         thread::scope(|scope| {
             let agent = scope.spawn(|| {
                 life.enter(Part::Agent);
-                unless_stopped(life, || self.agent(is_new))
+                match catch_unwind(AssertUnwindSafe(|| self.agent(is_new))) {
+                    // On a stopped host the loop may find its thread for the upgrade gone, and say so in its own way.
+                    Err(unwound) if !is_stop(&*unwound) && !life.is_over() => resume_unwind(unwound),
+                    _ => {}
+                }
             });
-            let seen = poll(LIMIT, || match agent.is_finished() {
-                true => Some(None),
-                false => look().map(Some),
-            });
-            if !matches!(seen, Some(None)) {
+            let seen = catch_unwind(AssertUnwindSafe(|| {
+                poll(LIMIT, || match agent.is_finished() {
+                    true => Some(None),
+                    false => look().map(Some),
+                })
+            }));
+            // Nothing else would end it.
+            if !matches!(seen, Ok(Some(None))) {
                 life.end();
             }
             agent.join().unwrap_or_else(|unwound| resume_unwind(unwound));
-            seen.expect("something is heard of a running agent")
+            seen.unwrap_or_else(|unwound| resume_unwind(unwound))
+                .expect("something is heard of a running agent")
         })
     }
 
@@ -309,12 +317,10 @@ fn wall() -> Timestamp {
 }
 
 /// `None` when the host was stopped on the way.
-fn unless_stopped<T>(life: &Life, run: impl FnOnce() -> T) -> Option<T> {
+fn unless_stopped<T>(run: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(done) => Some(done),
         Err(unwound) if is_stop(&*unwound) => None,
-        // What waits for a thread that was stopped may say so in its own way.
-        Err(_) if life.is_over() => None,
         Err(unwound) => resume_unwind(unwound),
     }
 }
