@@ -65,7 +65,8 @@ fn an_agent_that_others_restart_and_kill_again_and_again_keeps_running() {
             scene.host.ok(&format!("kill -KILL {pid}"));
             wait_for("another agent runs in its place", Duration::from_secs(20), || {
                 let is_up = scene.host.property(AGENT, "ActiveState") == "active";
-                (is_up && scene.host.property(AGENT, "MainPID") != pid).then_some(())
+                let now = scene.host.property(AGENT, "MainPID");
+                (is_up && now != "0" && now != pid).then_some(())
             });
         }
         scene.owner().wait_for_version(EXECUTOR, "1.0.0");
