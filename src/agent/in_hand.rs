@@ -33,7 +33,6 @@ impl Agent<'_> {
         if (self.clock.ticks_ms)() < course.retry_at_ms {
             return;
         }
-        course.said_not_now.clear();
         course.lines.clear();
         let header = admitted.spec().header.clone();
         let hand = Hand::take(&header, admitted.spec().size, left_ms, course.bell.clone(), self.clock);
@@ -89,6 +88,7 @@ impl Agent<'_> {
             return Ok(None);
         }
         course.retry.succeeded();
+        course.said_not_now.clear();
         course.lines = report.log;
         let (stage, error) = match outcome {
             Ok(Done::Swapped | Done::Validated) => (Stage::Verify, None),
