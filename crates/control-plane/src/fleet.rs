@@ -1,8 +1,9 @@
 //! What the control plane remembers of every executor, so that an unchanged sync costs no durable write.
 //!
 //! A copy of the store that is never ahead of it: changes come in as snapshots after their commit, and the revision
-//! tells a late one from a new one. Only three things live here first: when an executor was last heard, how often
-//! its service started, and how many bytes it has.
+//! tells a late one from a new one. Only four things live here first: when an executor was last heard, how often its
+//! service started, how many bytes it has, and since when its upgrade stands where it stands. The last lives nowhere
+//! else: a control plane that was down has heard nobody, so with it every deadline begins anew.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
@@ -44,6 +45,7 @@ struct Key {
 struct Entry {
     snapshot: Snapshot,
     was_heard_since_kept: bool,
+    stands_since: Timestamp,
 }
 
 /// A live key, as an executor presents it.
@@ -69,13 +71,13 @@ pub enum Heard {
 impl Fleet {
     /// Starts from what the store holds.
     #[must_use]
-    pub fn remembering(keys: Vec<ExecutorKey>, snapshots: Vec<Snapshot>) -> Self {
+    pub fn remembering(keys: Vec<ExecutorKey>, snapshots: Vec<Snapshot>, now: Timestamp) -> Self {
         let fleet = Self::default();
         for key in keys {
             fleet.add_key(&key);
         }
         for snapshot in snapshots {
-            fleet.absorb(snapshot);
+            fleet.absorb(snapshot, now);
         }
         fleet
     }
@@ -137,6 +139,9 @@ impl Fleet {
                     if upgrade::is_durable_change(known, &moved) || !report.log.is_empty() {
                         return Ok(Heard::News);
                     }
+                    if upgrade::has_moved(known, &moved) {
+                        entry.stands_since = now;
+                    }
                     *known = moved;
                 }
                 // The end of an upgrade before the latest still belongs into its history.
@@ -151,7 +156,7 @@ impl Fleet {
     }
 
     /// Takes over what was committed, unless something newer has been already.
-    pub fn absorb(&self, mut snapshot: Snapshot) {
+    pub fn absorb(&self, mut snapshot: Snapshot, now: Timestamp) {
         let mut memory = self.memory();
         let id = snapshot.executor.id;
         if memory.deleted.contains(&id) {
@@ -176,8 +181,15 @@ impl Fleet {
         } else {
             memory.with_open_upgrade.remove(&id);
         }
-        let was_heard_since_kept = memory.executors.get(&id).is_some_and(|known| known.was_heard_since_kept);
-        memory.executors.insert(id, Entry { snapshot, was_heard_since_kept });
+        let known = memory.executors.get(&id);
+        let was_heard_since_kept = known.is_some_and(|known| known.was_heard_since_kept);
+        let stands_since = known
+            .filter(|known| match (&known.snapshot.upgrade, &snapshot.upgrade) {
+                (Some(before), Some(after)) => !upgrade::has_moved(before, after),
+                _ => false,
+            })
+            .map_or(now, |known| known.stands_since);
+        memory.executors.insert(id, Entry { snapshot, was_heard_since_kept, stands_since });
     }
 
     /// Notes that an executor was heard.
@@ -241,15 +253,18 @@ impl Fleet {
         }
     }
 
-    /// The upgrades that were not picked up in time.
+    /// The upgrades that were not picked up in time or stand still for too long, each as it is and as it ends.
     #[must_use]
-    pub fn overdue(&self, now: Timestamp) -> Vec<String> {
+    pub fn overdue(&self, sync_interval_ms: u64, now: Timestamp) -> Vec<(Upgrade, Upgrade)> {
         let memory = self.memory();
-        let open = memory
-            .with_open_upgrade
-            .iter()
-            .filter_map(|id| memory.executors.get(id)?.snapshot.open_upgrade());
-        open.filter(|open| upgrade::lapse(open, now).is_some()).map(|open| open.shown.id.clone()).collect()
+        let open = memory.with_open_upgrade.iter().filter_map(|id| memory.executors.get(id));
+        open.filter_map(|entry| {
+            let open = entry.snapshot.open_upgrade()?;
+            let ended = upgrade::lapse(open, now)
+                .or_else(|| upgrade::time_out(open, entry.stands_since, sync_interval_ms, now))?;
+            Some((open.clone(), ended))
+        })
+        .collect()
     }
 
     /// Whom we have heard since this was last asked.

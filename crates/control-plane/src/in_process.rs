@@ -96,7 +96,11 @@ impl ControlPlane {
             .found_account([clock.new_id(), clock.new_id()], SecretHash::of(OWNER), clock.now())
             .await
             .unwrap();
-        let fleet = Fleet::remembering(store.live_keys().await.unwrap(), store.snapshots().await.unwrap());
+        let fleet = Fleet::remembering(
+            store.live_keys().await.unwrap(),
+            store.snapshots().await.unwrap(),
+            clock.now(),
+        );
         let app = Arc::new(App {
             store,
             fleet,

@@ -40,7 +40,7 @@ impl App {
             let stored = app.store.sync(by.key_id, app.clock.new_id(), said, now).await?;
             Ok(stored.map(|snapshot| {
                 let (id, open) = (snapshot.executor.id, snapshot.open_upgrade().cloned().map(Box::new));
-                app.fleet.absorb(snapshot);
+                app.fleet.absorb(snapshot, now);
                 app.fleet.seen(id, restarts, now);
                 open
             }))
@@ -54,22 +54,25 @@ impl App {
     ) -> Result<Result<Snapshot, RequestRefused>, StoreError> {
         let app = Arc::clone(self);
         to_the_end(async move {
+            let now = order.now;
             let stored = app.store.request_upgrade(order).await?;
             if let Ok(snapshot) = &stored {
-                app.fleet.absorb(snapshot.clone());
+                app.fleet.absorb(snapshot.clone(), now);
             }
             Ok(stored)
         })
         .await
     }
 
-    /// Ends what was not picked up in time.
-    pub(crate) async fn lapse_overdue(&self) -> Result<(), StoreError> {
+    /// Ends what was not picked up in time, and what stands still for too long.
+    pub(crate) async fn end_overdue(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
-        for id in self.fleet.overdue(now) {
-            if let Some(snapshot) = self.store.lapse_upgrade(id.clone(), now).await? {
-                tracing::info!(upgrade = id, executor = snapshot.executor.name, "not picked up in time");
-                self.fleet.absorb(snapshot);
+        for (before, ended) in self.fleet.overdue(self.rules.sync_interval_ms, now) {
+            let (id, error) = (ended.shown.id.clone(), ended.shown.error.clone());
+            if let Some(snapshot) = self.store.swap_upgrade(before, ended).await? {
+                let (code, stage) = error.map(|error| (error.code, error.stage)).unzip();
+                tracing::info!(upgrade = id, executor = snapshot.executor.name, code, ?stage, "given up");
+                self.fleet.absorb(snapshot, now);
             }
         }
         Ok(())

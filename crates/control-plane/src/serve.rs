@@ -82,7 +82,7 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
     let token = secrets::issue(USER_TOKEN_PREFIX)?;
     let ids = [clock.new_id(), clock.new_id()];
     let is_first_start = store.found_account(ids, SecretHash::of(&token), clock.now()).await?;
-    let fleet = Fleet::remembering(store.live_keys().await?, store.snapshots().await?);
+    let fleet = Fleet::remembering(store.live_keys().await?, store.snapshots().await?, clock.now());
     let version = Version::parse(env!("CARGO_PKG_VERSION"))?;
     let app = Arc::new(App { store, fleet, artifacts, keys, clock, rules: settings.rules, version });
 

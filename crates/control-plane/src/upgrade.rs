@@ -2,9 +2,12 @@
 //!
 //! ```text
 //! CONFIRM_START ─▶ … ─▶ CONFIRM_COMPLETION ─▶ COMPLETED | ROLLEDBACK | ABANDONED | FAILED   (said by the executor: final)
-//!       └────────── not picked up in time ──▶ FAILED `lapsed`                               (said by the server: until
-//!                                                                                            the executor says an end)
+//!       ├────────── not picked up in time ──▶ FAILED `lapsed`                               (said by the server: until
+//!       └─▶ … ───── no news in time ────────▶ FAILED `timed_out`                             the executor says an end)
 //! ```
+
+mod deadline;
+mod table;
 
 use jiff::Timestamp;
 use novacula_protocol::people::{self, Artifact};
@@ -13,8 +16,15 @@ use novacula_protocol::sync::{ReportError, UpgradeReport};
 use novacula_protocol::{Progress, Stage, Status};
 use uuid::Uuid;
 
+pub use deadline::has_moved;
+use table::{Input, State, next, position};
+
+use crate::clock::after_ms;
+
 /// The code of an upgrade that nobody picked up in time.
 pub const LAPSED: &str = "lapsed";
+/// The code of an upgrade whose executor brought no news of it in time.
+pub const TIMED_OUT: &str = "timed_out";
 
 /// One upgrade, with what people do not see of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +88,15 @@ impl Upgrade {
         })
     }
 
+    fn state(&self) -> State {
+        match (self.is_open(), self.ended_by_server, self.is_picked_up()) {
+            (true, _, false) => State::Waiting,
+            (true, _, true) => State::At(self.shown.stage, self.shown.status),
+            (false, true, _) => State::GivenUp,
+            (false, false, _) => State::Over(self.shown.stage),
+        }
+    }
+
     fn move_to(&mut self, stage: Stage, status: Status) {
         self.shown.stage = stage;
         self.shown.status = status;
@@ -92,30 +111,24 @@ pub fn absorb(upgrade: &Upgrade, report: &UpgradeReport, now: Timestamp) -> Upgr
     if !is_about(report, upgrade) {
         return after;
     }
-    if let Some(end) = end_of(report) {
-        if upgrade.is_open() || upgrade.ended_by_server {
+    let Some(state) = next(upgrade.state(), Input::of(report)) else { return after };
+    after.shown.started_at.get_or_insert(now);
+    match state {
+        State::Over(end) => {
             after.move_to(end, status_at(end));
             after.ended_by_server = false;
             after.shown.error = report.error.clone();
-            after.shown.started_at.get_or_insert(now);
             after.shown.ended_at = Some(now);
-            take_bytes(&mut after, report);
         }
-        return after;
-    }
-    if !upgrade.is_open() {
-        return after;
-    }
-    after.shown.started_at.get_or_insert(now);
-    let (here, there) =
-        (position(upgrade.shown.stage, upgrade.shown.status), position(report.stage, report.status));
-    if there < here {
-        return after;
-    }
-    after.move_to(report.stage, report.status);
-    // An executor that stamps the same trouble anew at every sync must not cost a durable write each time.
-    if there > here || !is_same_trouble(upgrade.shown.error.as_ref(), report.error.as_ref()) {
-        after.shown.error = report.error.clone();
+        State::At(stage, status) => {
+            after.move_to(stage, status);
+            let has_advanced = position(stage, status) > position(upgrade.shown.stage, upgrade.shown.status);
+            // An executor that stamps the same trouble anew at every sync must not cost a durable write each time.
+            if has_advanced || !is_same_trouble(upgrade.shown.error.as_ref(), report.error.as_ref()) {
+                after.shown.error = report.error.clone();
+            }
+        }
+        State::Waiting | State::GivenUp => return upgrade.clone(),
     }
     take_bytes(&mut after, report);
     after
@@ -124,22 +137,48 @@ pub fn absorb(upgrade: &Upgrade, report: &UpgradeReport, now: Timestamp) -> Upgr
 /// The upgrade after it was not picked up in time; `None` while that has not happened.
 #[must_use]
 pub fn lapse(upgrade: &Upgrade, now: Timestamp) -> Option<Upgrade> {
-    if !upgrade.is_open() || upgrade.is_picked_up() || now < upgrade.shown.expires_at {
+    if now < upgrade.shown.expires_at {
+        return None;
+    }
+    let message = format!(
+        "the executor had to pick the upgrade up before {}, it did not; request it again when it is online",
+        upgrade.shown.expires_at
+    );
+    give_up(upgrade, Input::NotPickedUp, LAPSED, message, now)
+}
+
+/// The upgrade after it has stood where it stands `since` then, for longer than its stage may last; `None` while
+/// that has not happened.
+#[must_use]
+pub fn time_out(
+    upgrade: &Upgrade,
+    since: Timestamp,
+    sync_interval_ms: u64,
+    now: Timestamp,
+) -> Option<Upgrade> {
+    let limit_ms = deadline::limit_ms(upgrade, sync_interval_ms)?;
+    if now < after_ms(since, limit_ms)? {
+        return None;
+    }
+    let message = format!(
+        "there was no news of {} for {} s, since {since}; look after the host. A success still counts when it is \
+         heard, and a new upgrade can be requested now",
+        upgrade.shown.stage,
+        limit_ms / 1_000
+    );
+    give_up(upgrade, Input::TimedOut, TIMED_OUT, message, now)
+}
+
+fn give_up(upgrade: &Upgrade, why: Input, code: &str, message: String, now: Timestamp) -> Option<Upgrade> {
+    if next(upgrade.state(), why) != Some(State::GivenUp) {
         return None;
     }
     let mut after = upgrade.clone();
     after.move_to(Stage::Failed, Status::Failed);
     after.ended_by_server = true;
     after.shown.ended_at = Some(now);
-    after.shown.error = Some(ReportError {
-        code: LAPSED.to_owned(),
-        stage: Stage::ConfirmStart,
-        message: format!(
-            "the executor had to pick the upgrade up before {}, it did not; request it again when it is online",
-            upgrade.shown.expires_at
-        ),
-        timestamp: now,
-    });
+    after.shown.error =
+        Some(ReportError { code: code.to_owned(), stage: upgrade.shown.stage, message, timestamp: now });
     Some(after)
 }
 
@@ -158,33 +197,12 @@ pub fn is_about(report: &UpgradeReport, upgrade: &Upgrade) -> bool {
     report.upgrade_id == upgrade.shown.id && report.attempt == upgrade.shown.attempt
 }
 
-/// The end a report speaks of. A stage up to VERIFY that failed is one too, whatever word stands there: nothing was
-/// swapped, so nothing can follow. From SWAP on a failed stage is followed by the news of the rollback.
-fn end_of(report: &UpgradeReport) -> Option<Stage> {
-    match (report.stage, report.status) {
-        (stage, _) if stage.is_end() => Some(stage),
-        (_, Status::RolledBack) => Some(Stage::RolledBack),
-        (stage, Status::Failed) if stage <= Stage::Verify => Some(Stage::Failed),
-        _ => None,
-    }
-}
-
 fn status_at(end: Stage) -> Status {
     match end {
         Stage::Completed | Stage::Abandoned => Status::Completed,
         Stage::RolledBack => Status::RolledBack,
         _ => Status::Failed,
     }
-}
-
-/// How far along: paused and underway are the same distance, since a person moves an upgrade between them.
-fn position(stage: Stage, status: Status) -> (Stage, u8) {
-    let within = match status {
-        Status::Unstarted => 0,
-        Status::Underway | Status::Paused => 1,
-        Status::Completed | Status::RolledBack | Status::Failed => 2,
-    };
-    (stage, within)
 }
 
 fn is_same_trouble(known: Option<&ReportError>, reported: Option<&ReportError>) -> bool {

@@ -227,7 +227,7 @@ mod tests {
         let asked = control_plane.post(&format!("/api/v1/executors/{id}/upgrade"), body).await.ok();
         assert_eq!(asked["expiresAt"], (due + jiff::SignedDuration::from_secs(900)).to_string());
         control_plane.wait_ms(3_599_999);
-        control_plane.app.lapse_overdue().await.unwrap();
+        control_plane.app.end_overdue().await.unwrap();
         let early = control_plane.sync(&key, said("host-1", "1.0.0")).await.ok();
         assert_eq!(early["pendingUpgrade"], json!(null));
         control_plane.wait_ms(1);
@@ -247,7 +247,7 @@ mod tests {
         control_plane.wait_ms(900_000);
         let late = control_plane.sync(&key, said("host-1", "1.0.0")).await.ok();
         assert_eq!(late["pendingUpgrade"], json!(null), "not even before the tick");
-        control_plane.app.lapse_overdue().await.unwrap();
+        control_plane.app.end_overdue().await.unwrap();
         let lapsed = control_plane.get(&format!("/api/v1/upgrades/{first}")).await.ok();
         assert_eq!(
             (lapsed["stage"].as_str(), lapsed["error"]["code"].as_str()),
@@ -269,16 +269,66 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_picked_up_does_not_lapse() {
+    async fn what_was_picked_up_does_not_lapse_while_its_bytes_flow() {
         let control_plane = ControlPlane::start().await;
         let (key, id) = control_plane.executor("host-1", "1.0.0").await;
         control_plane.publish("1.1.0").await;
         let asked = control_plane.request(&id, "1.1.0").await.ok()["id"].as_str().unwrap().to_owned();
-        control_plane.sync(&key, reported("host-1", "1.0.0", &asked, "PREFLIGHT", "UNDERWAY")).await.ok();
-        control_plane.wait_ms(9_000_000);
-        control_plane.app.lapse_overdue().await.unwrap();
-        let answer = control_plane.sync(&key, said("host-1", "1.0.0")).await.ok();
+        let mut report = reported("host-1", "1.0.0", &asked, "DOWNLOAD", "UNDERWAY");
+        for bytes in 1..20 {
+            report["upgrade"]["bytesDone"] = json!(bytes);
+            control_plane.sync(&key, report.clone()).await.ok();
+            control_plane.wait_ms(900_000);
+            control_plane.app.end_overdue().await.unwrap();
+        }
+        let answer = control_plane.sync(&key, report.clone()).await.ok();
         assert_eq!(answer["pendingUpgrade"]["upgradeId"], asked);
+        let control_plane = control_plane.restart().await;
+        control_plane.wait_ms(900_000);
+        control_plane.app.end_overdue().await.unwrap();
+        let answer = control_plane.sync(&key, report).await.ok();
+        assert_eq!(answer["pendingUpgrade"]["upgradeId"], asked, "who was down has heard nobody");
+    }
+
+    #[tokio::test]
+    async fn an_upgrade_that_stands_still_times_out_at_its_last_stage_and_a_late_success_wins() {
+        let control_plane = ControlPlane::start().await;
+        let (key, id) = control_plane.executor("host-1", "1.0.0").await;
+        control_plane.publish("1.1.0").await;
+        for stage in
+            ["PREFLIGHT", "DOWNLOAD", "VERIFY", "SWAP", "RESTART", "CHECK_HEALTH", "CONFIRM_COMPLETION"]
+        {
+            let asked = control_plane.request(&id, "1.1.0").await.ok()["id"].as_str().unwrap().to_owned();
+            let stuck = reported("host-1", "1.0.0", &asked, stage, "UNDERWAY");
+            for _ in 0..2 {
+                control_plane.sync(&key, stuck.clone()).await.ok();
+                control_plane.wait_ms(139_000);
+                control_plane.app.end_overdue().await.unwrap();
+            }
+            let path = format!("/api/v1/upgrades/{asked}");
+            // Nearly at the shortest of the limits: syncs that bring no news do not lengthen it.
+            assert_eq!(control_plane.get(&path).await.ok()["endedAt"], json!(null), "{stage}");
+            control_plane.wait_ms(662_000);
+            control_plane.app.end_overdue().await.unwrap();
+            let shown = control_plane.get(&path).await.ok();
+            assert_eq!(
+                (shown["state"].as_str(), shown["error"]["code"].as_str(), shown["error"]["stage"].as_str()),
+                (Some("error"), Some("timed_out"), Some(stage))
+            );
+            let answer = control_plane.sync(&key, stuck).await.ok();
+            assert_eq!(answer["pendingUpgrade"], json!(null), "{stage}");
+            let next = control_plane.request(&id, "1.1.0").await.ok()["id"].as_str().unwrap().to_owned();
+            let end = reported("host-1", "1.0.0", &asked, "COMPLETED", "COMPLETED");
+            let answer = control_plane.sync(&key, end).await.ok();
+            assert_eq!(answer["pendingUpgrade"]["upgradeId"], next, "{stage}");
+            let shown = control_plane.get(&path).await.ok();
+            assert_eq!(
+                (shown["state"].as_str(), &shown["error"]),
+                (Some("completed"), &json!(null)),
+                "{stage}"
+            );
+            control_plane.sync(&key, reported("host-1", "1.0.0", &next, "ABANDONED", "COMPLETED")).await.ok();
+        }
     }
 
     #[tokio::test]
@@ -305,6 +355,21 @@ mod tests {
                 (shown["state"].as_str(), shown["error"]["message"].as_str()),
                 (Some(state), Some("<i>"))
             );
+        }
+        for code in ["lapsed", "timed_out"] {
+            let asked = control_plane.request(&id, "1.1.0").await.ok()["id"].as_str().unwrap().to_owned();
+            if code == "timed_out" {
+                let report = reported("host-1", "1.0.0", &asked, "DOWNLOAD", "UNDERWAY");
+                control_plane.sync(&key, report).await.ok();
+            }
+            control_plane.wait_ms(1_000_000);
+            control_plane.app.end_overdue().await.unwrap();
+            let shown = control_plane.get(&format!("/api/v1/upgrades/{asked}")).await.ok();
+            assert_eq!(
+                (shown["state"].as_str(), shown["error"]["code"].as_str()),
+                (Some("error"), Some(code))
+            );
+            control_plane.sync(&key, said("host-1", "1.0.0")).await.ok();
         }
         control_plane.request(&id, "1.1.0").await.ok();
     }

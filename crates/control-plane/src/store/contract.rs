@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::executor::{IdentityRefused, Snapshot};
 use crate::key::{EnrolmentToken, NewKey};
 use crate::secrets::SecretHash;
+use crate::upgrade;
 
 const TARGET: &str = "x86_64-unknown-linux-musl";
 
@@ -163,13 +164,16 @@ async fn a_lapsed_upgrade_makes_room_for_the_next(store: Store) {
     let executor = bench.sync(key, said("host-1", "1.0.0")).await.unwrap().executor;
     bench.publish("1.1.0").await;
     let order = bench.order(executor.id, "1.1.0");
-    let (id, due) = (order.id.to_string(), order.expires_at);
-    bench.store.request_upgrade(order).await.unwrap().unwrap();
-    let early = due - SignedDuration::from_millis(1);
-    assert_eq!(bench.store.lapse_upgrade(id.clone(), early).await.unwrap(), None);
-    let lapsed = bench.store.lapse_upgrade(id.clone(), due).await.unwrap().unwrap().upgrade.unwrap();
+    let due = order.expires_at;
+    let open = bench.store.request_upgrade(order).await.unwrap().unwrap().upgrade.unwrap();
+    let lapse = upgrade::lapse(&open, due).unwrap();
+    let mut outdated = open.clone();
+    outdated.shown.stage = Stage::Download;
+    assert_eq!(bench.store.swap_upgrade(outdated, lapse.clone()).await.unwrap(), None);
+    let lapsed =
+        bench.store.swap_upgrade(open.clone(), lapse.clone()).await.unwrap().unwrap().upgrade.unwrap();
     assert_eq!((lapsed.shown.stage, lapsed.shown.state), (Stage::Failed, Progress::Error));
-    assert_eq!(bench.store.lapse_upgrade(id, due).await.unwrap(), None);
+    assert_eq!(bench.store.swap_upgrade(open, lapse).await.unwrap(), None);
     bench.store.request_upgrade(bench.order(executor.id, "1.1.0")).await.unwrap().unwrap();
     let listed = Listed { stages: Stage::ALL.to_vec(), limit: 10, ..Listed::default() };
     let stages: Vec<_> = bench.store.upgrades(bench.person.account_id, listed).await.unwrap();
@@ -268,11 +272,12 @@ async fn a_deleted_executor_frees_its_name_and_keeps_its_history(store: Store) {
     bench.publish("1.1.0").await;
     let order = bench.order(executor.id, "1.1.0");
     let (upgrade_id, due) = (order.id, order.expires_at);
-    bench.store.request_upgrade(order).await.unwrap().unwrap();
+    let open = bench.store.request_upgrade(order).await.unwrap().unwrap().upgrade.unwrap();
     let account = bench.person.account_id;
     let now = bench.clock.now();
     assert_eq!(bench.store.delete_executor(account, executor.id, now).await.unwrap(), Err(upgrade_id));
-    bench.store.lapse_upgrade(upgrade_id.to_string(), due).await.unwrap().unwrap();
+    let lapse = upgrade::lapse(&open, due).unwrap();
+    bench.store.swap_upgrade(open, lapse).await.unwrap().unwrap();
     assert_eq!(bench.store.delete_executor(account, executor.id, now).await.unwrap(), Ok(true));
     assert_eq!(bench.store.delete_executor(account, executor.id, now).await.unwrap(), Ok(false));
     assert_eq!(bench.store.snapshots().await.unwrap(), []);

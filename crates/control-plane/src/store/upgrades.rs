@@ -1,4 +1,4 @@
-//! Upgrades: requested as compare-and-swap, moved by reports, lapsed by the clock.
+//! Upgrades: requested as compare-and-swap, moved by reports, ended by the clock.
 
 use jiff::Timestamp;
 use novacula_protocol::people;
@@ -100,21 +100,27 @@ impl Store {
         self.write_or_refuse(move |sql| request(sql, &order)).await
     }
 
-    /// Ends an upgrade that was not picked up in time; `None` when it was, or has ended.
+    /// Puts `after` in the place of `before`; `None` when there is something else by now.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn lapse_upgrade(&self, id: String, now: Timestamp) -> Result<Option<Snapshot>, StoreError> {
+    pub async fn swap_upgrade(
+        &self,
+        before: Upgrade,
+        after: Upgrade,
+    ) -> Result<Option<Snapshot>, StoreError> {
         self.write(move |sql| {
             let known = sql
                 .prepare_cached("SELECT * FROM upgrades WHERE id = ?1")?
-                .query_row(params![id], |row| {
+                .query_row(params![before.shown.id], |row| {
                     Ok((rows::read(row)?, row.get::<_, Word<Uuid>>("executor_id")?.0))
                 })
                 .optional()?;
             let Some((known, executor_id)) = known else { return Ok(None) };
-            let Some(lapsed) = upgrade::lapse(&known, now) else { return Ok(None) };
-            rows::update(sql, &lapsed)?;
+            if upgrade::is_durable_change(&known, &before) {
+                return Ok(None);
+            }
+            rows::update(sql, &after)?;
             executors::revised(sql, executor_id).map(Some)
         })
         .await

@@ -120,6 +120,79 @@ fn what_nobody_picked_up_lapses_when_its_time_is_over() {
 }
 
 #[test]
+fn every_stage_has_a_deadline_but_where_a_person_is_awaited() {
+    use Stage::*;
+    use Status::{Failed as Bad, Paused, Underway};
+    let fits = |_: &mut Upgrade| {};
+    let by_hand = |upgrade: &mut Upgrade| upgrade.shown.confirm = Confirm::Manual;
+    let told = |upgrade: &mut Upgrade| {
+        upgrade.shown.confirm = Confirm::Manual;
+        upgrade.shown.intent = Intent::Complete;
+    };
+    let long = |upgrade: &mut Upgrade| upgrade.shown.health_window_ms = 3_600_000;
+    type Row = (&'static str, Stage, Status, fn(&mut Upgrade), Option<i64>);
+    let rows: &[Row] = &[
+        ("picked up", ConfirmStart, Underway, fits, Some(300)),
+        ("paused before it began", ConfirmStart, Paused, fits, None),
+        ("at the checks", Preflight, Underway, fits, Some(300)),
+        ("no new bytes", Download, Underway, fits, Some(900)),
+        ("paused in the middle", Download, Paused, fits, None),
+        ("a pause was asked for", Download, Underway, |u| u.shown.intent = Intent::Pause, None),
+        ("at the signature", Verify, Underway, fits, Some(860)),
+        ("swapping", Swap, Underway, fits, Some(860)),
+        ("swapping, with a long window", Swap, Underway, long, Some(860)),
+        ("coming up", Restart, Underway, fits, Some(260)),
+        (
+            "coming up, with a short window",
+            Restart,
+            Underway,
+            |u| u.shown.health_window_ms = 1_000,
+            Some(142),
+        ),
+        ("on trial", CheckHealth, Underway, fits, Some(260)),
+        ("on trial, with a long window", CheckHealth, Underway, long, Some(7_340)),
+        ("on its way back", CheckHealth, Bad, fits, Some(260)),
+        ("healthy, and nobody is asked", ConfirmCompletion, Underway, fits, Some(300)),
+        ("healthy, and a person is asked", ConfirmCompletion, Underway, by_hand, None),
+        ("healthy, and a person has said so", ConfirmCompletion, Underway, told, Some(300)),
+    ];
+    for (sentence, stage, status, change, limit) in rows {
+        let mut upgrade = after(&[(*stage, *status)]);
+        change(&mut upgrade);
+        let Some(seconds) = limit else {
+            assert_eq!(time_out(&upgrade, at(10), 5_000, at(9_000_000)), None, "{sentence}");
+            continue;
+        };
+        let due = 10 + seconds + 4 * 5;
+        assert_eq!(time_out(&upgrade, at(10), 5_000, at(due - 1)), None, "{sentence}");
+        let ended = time_out(&upgrade, at(10), 5_000, at(due)).expect(sentence).shown;
+        let error = ended.error.unwrap();
+        assert_eq!((error.code.as_str(), error.stage), (TIMED_OUT, *stage), "{sentence}");
+        assert_eq!((ended.stage, ended.state), (Failed, Progress::Error), "{sentence}");
+        assert_eq!(ended.ended_at, Some(at(due)), "{sentence}");
+    }
+    assert_eq!(time_out(&requested(), at(0), 5_000, at(9_000_000)), None, "that is the TTL's");
+    for stage in Stage::ALL.into_iter().filter(|stage| stage.is_end()) {
+        assert_eq!(time_out(&after(&[(stage, Bad)]), at(0), 5_000, at(9_000_000)), None, "{stage}");
+    }
+}
+
+#[test]
+fn the_time_of_a_stage_begins_anew_with_news_and_with_nothing_else() {
+    let underway = after(&[(Stage::Download, Status::Underway)]);
+    let more = |bytes_done| UpgradeReport { bytes_done, ..report(Stage::Download, Status::Underway) };
+    let further = absorb(&underway, &more(10), at(20));
+    assert!(has_moved(&underway, &further));
+    assert!(!has_moved(&further, &absorb(&further, &more(10), at(30))), "the same again");
+    assert!(!has_moved(&further, &absorb(&further, &more(3), at(30))), "bytes that were there already");
+    assert!(has_moved(&further, &absorb(&further, &report(Stage::Verify, Status::Underway), at(30))));
+    assert!(has_moved(
+        &requested(),
+        &absorb(&requested(), &report(Stage::ConfirmStart, Status::Unstarted), at(1))
+    ));
+}
+
+#[test]
 fn a_late_end_wins_over_the_servers_own_but_only_once() {
     let lapsed = lapse(&requested(), at(900)).unwrap();
     let underway = absorb(&lapsed, &report(Stage::Download, Status::Underway), at(901));
@@ -129,6 +202,12 @@ fn a_late_end_wins_over_the_servers_own_but_only_once() {
     assert_eq!(completed.shown.error, None);
     let later = absorb(&completed, &report(Stage::RolledBack, Status::RolledBack), at(960));
     assert_eq!(later, completed);
+
+    let picked_up = after(&[(Stage::Download, Status::Underway)]);
+    let timed_out = time_out(&picked_up, at(10), 5_000, at(9_000)).unwrap();
+    assert_eq!(absorb(&timed_out, &report(Stage::Swap, Status::Underway), at(9_001)), timed_out);
+    let completed = absorb(&timed_out, &report(Stage::Completed, Status::Completed), at(9_002));
+    assert_eq!((completed.shown.state, completed.shown.error), (Progress::Completed, None));
 }
 
 #[test]
@@ -185,6 +264,7 @@ fn reports_in_any_order_never_move_an_upgrade_back() {
             said.attempt = [1, 2, 2, 2, 3][next(5)];
             upgrade = match next(10) {
                 0 => lapse(&upgrade, at(880 + second)).unwrap_or(upgrade),
+                1 => time_out(&upgrade, at(0), 5_000, at(300 + 30 * second)).unwrap_or(upgrade),
                 _ => {
                     let moved = absorb(&upgrade, &said, at(second));
                     let again = absorb(&moved, &said, at(second + 1));
