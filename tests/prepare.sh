@@ -38,6 +38,7 @@ need shellcheck shellcheck
 need rpmbuild rpm
 need lintian lintian
 need perl perl
+/usr/bin/python3 -c 'import prometheus_client' 2>/dev/null || packages="$packages python3-prometheus-client"
 if [ -n "$packages" ]; then
     if ! has apt-get; then
         say "these packages of Debian, or what they are called here, are missing:$packages"

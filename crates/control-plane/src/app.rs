@@ -6,6 +6,7 @@ use semver::Version;
 use crate::artifact_folder::ArtifactFolder;
 use crate::clock::Clock;
 use crate::fleet::Fleet;
+use crate::metrics::Metrics;
 use crate::store::Store;
 
 /// What may be set about how the control plane behaves.
@@ -27,6 +28,7 @@ pub struct Rules {
 pub(crate) struct App {
     pub store: Store,
     pub fleet: Fleet,
+    pub metrics: Metrics,
     pub artifacts: ArtifactFolder,
     pub keys: TrustedKeys,
     pub clock: Clock,

@@ -1,6 +1,7 @@
 //! The only reader of the clock.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -37,6 +38,21 @@ impl Clock {
             reason = "ids carry the time, and this is the home of the clock"
         )]
         Uuid::now_v7()
+    }
+}
+
+/// Tells how long something took, whatever is done to the clock meanwhile.
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Begins now.
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Since the start.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.elapsed()
     }
 }
 

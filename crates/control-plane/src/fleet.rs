@@ -10,12 +10,14 @@ use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use novacula_protocol::people;
+use novacula_protocol::people::{self, Presence};
 use novacula_protocol::sync::SyncRequest;
 use uuid::Uuid;
 
 use crate::executor::{IdentityRefused, Snapshot};
 use crate::key::ExecutorKey;
+use crate::metrics::Census;
+use crate::presence::presence;
 use crate::secrets::SecretHash;
 use crate::store::LastSeen;
 use crate::upgrade::{self, Upgrade};
@@ -265,6 +267,24 @@ impl Fleet {
             Some((open.clone(), ended))
         })
         .collect()
+    }
+
+    /// The fleet as a whole.
+    #[must_use]
+    pub(crate) fn census(&self, now: Timestamp, heartbeat_timeout_ms: u64) -> Census {
+        let memory = self.memory();
+        let mut census = Census::default();
+        for entry in memory.executors.values() {
+            match presence(entry.snapshot.executor.last_seen_at, now, heartbeat_timeout_ms) {
+                Presence::Online => census.online += 1,
+                Presence::Offline => census.offline += 1,
+            }
+        }
+        let open = memory.with_open_upgrade.iter();
+        let open = open.filter_map(|id| memory.executors.get(id)?.snapshot.open_upgrade());
+        let due = open.filter(|open| !open.is_picked_up() && open.shown.scheduled_at <= now);
+        census.oldest_pending = due.map(|open| open.shown.scheduled_at.max(open.shown.created_at)).min();
+        census
     }
 
     /// Whom we have heard since this was last asked.

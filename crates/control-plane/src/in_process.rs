@@ -20,6 +20,7 @@ use crate::app::{App, Rules};
 use crate::artifact_folder::ArtifactFolder;
 use crate::clock::Clock;
 use crate::fleet::Fleet;
+use crate::metrics::Metrics;
 use crate::routes;
 use crate::secrets::SecretHash;
 use crate::store::Store;
@@ -104,6 +105,7 @@ impl ControlPlane {
         let app = Arc::new(App {
             store,
             fleet,
+            metrics: Metrics::default(),
             artifacts: ArtifactFolder::open(folder.path().join("artifacts")).unwrap(),
             keys: signer("trusted").keys(),
             clock,

@@ -20,6 +20,7 @@ mod artifact_folder;
 pub mod clock;
 mod fleet;
 mod ledger;
+mod metrics;
 mod secrets;
 mod store;
 

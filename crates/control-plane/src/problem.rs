@@ -19,6 +19,10 @@ pub(crate) struct ApiError {
     retry_after_s: Option<u32>,
 }
 
+/// Rides on the answer, for whoever counts them.
+#[derive(Clone, Copy)]
+pub(crate) struct ProblemCode(pub &'static str);
+
 pub(crate) type Answer<T> = Result<T, ApiError>;
 
 impl ApiError {
@@ -82,6 +86,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let problem = Problem { code: self.code.to_owned(), message: self.message, details: self.details };
         let mut response = (self.status, Json(ErrorBody { error: problem })).into_response();
+        response.extensions_mut().insert(ProblemCode(self.code));
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

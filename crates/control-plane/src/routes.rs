@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode, header};
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -20,6 +20,7 @@ use crate::api::{
 use crate::app::App;
 use crate::clock::Clock;
 use crate::hear_out::hear_out;
+use crate::metrics;
 use crate::problem::ApiError;
 
 /// A sync with 200 long log lines fits; nothing else is larger but artifacts, which have a limit of their own.
@@ -29,7 +30,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let clock = app.clock.clone();
     let api = Router::new()
         // Executors
-        .route("/syncExecutor", post(sync::sync))
+        .route(
+            "/syncExecutor",
+            post(sync::sync).layer(from_fn_with_state(Arc::clone(&app), metrics::time_sync)),
+        )
         .route("/enroll", post(enroll::enroll))
         .route("/artifacts/{sha256}", get(artifacts::fetch))
         // People: who may sync
@@ -54,10 +58,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .nest("/api/v1", api)
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|_| ApiError::internal("a request ended in a panic").into_response()))
+        .layer(from_fn_with_state(Arc::clone(&app), metrics::count_denied))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),

@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::artifact_folder::ArtifactFolder;
 use crate::clock::Clock;
 use crate::fleet::Fleet;
+use crate::metrics::Metrics;
 use crate::secrets::{self, NoRandomness, SecretHash};
 use crate::settings::Settings;
 use crate::store::{self, Store, StoreError};
@@ -84,7 +85,16 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
     let is_first_start = store.found_account(ids, SecretHash::of(&token), clock.now()).await?;
     let fleet = Fleet::remembering(store.live_keys().await?, store.snapshots().await?, clock.now());
     let version = Version::parse(env!("CARGO_PKG_VERSION"))?;
-    let app = Arc::new(App { store, fleet, artifacts, keys, clock, rules: settings.rules, version });
+    let app = Arc::new(App {
+        store,
+        fleet,
+        metrics: Metrics::default(),
+        artifacts,
+        keys,
+        clock,
+        rules: settings.rules,
+        version,
+    });
 
     let (end, ended) = oneshot::channel();
     let router = routes::router(Arc::clone(&app));

@@ -187,3 +187,33 @@ fn a_refused_upload_hears_the_reason_even_if_it_sends_all_its_bytes_first() {
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
     assert!(answer.contains("invalid_api_key"), "{answer}");
 }
+
+#[test]
+fn the_metrics_are_what_prometheus_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(&folder.path().join("data"));
+    assert_eq!(running.call("POST", "/api/v1/syncExecutor", "nva_x", &json!({})).0, 401);
+    let text =
+        ureq::get(format!("{}/metrics", running.url)).call().unwrap().body_mut().read_to_string().unwrap();
+    let parse = "import sys
+from prometheus_client.parser import text_string_to_metric_families as read
+for family in read(sys.stdin.read()):
+    print(family.name, family.type, len(family.samples), bool(family.documentation))";
+    let mut python = Command::new("/usr/bin/python3")
+        .args(["-c", parse])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    python.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let read = python.wait_with_output().unwrap();
+    assert!(read.status.success());
+    let expected = "novacula_syncs counter 2 True
+novacula_sync_duration_seconds histogram 15 True
+novacula_denied_calls counter 1 True
+novacula_executors gauge 2 True
+novacula_upgrades gauge 4 True
+novacula_oldest_pending_upgrade_seconds gauge 1 True
+";
+    assert_eq!(String::from_utf8(read.stdout).unwrap(), expected);
+}

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 use semver::Version;
 use uuid::Uuid;
 
-use super::column::{Json, Word};
+use super::column::{Count, Json, Word};
 use super::{Sql, Store, StoreError, executors, releases, upgrade_rows as rows};
 use crate::executor::Snapshot;
 use crate::upgrade::{self, Upgrade};
@@ -151,6 +151,18 @@ impl Store {
                 rows::read,
             )?
             .collect()
+        })
+        .await
+    }
+
+    /// How many upgrades of all accounts stand at each stage; a stage with none is left out.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn upgrades_by_stage(&self) -> Result<Vec<(Stage, u64)>, StoreError> {
+        self.read(|sql| {
+            let mut rows = sql.prepare_cached("SELECT stage, count(*) FROM upgrades GROUP BY stage")?;
+            rows.query_map([], |row| Ok((row.get::<_, Word<_>>(0)?.0, row.get::<_, Count>(1)?.0)))?.collect()
         })
         .await
     }

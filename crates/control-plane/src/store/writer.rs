@@ -152,6 +152,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_store_that_cannot_write_does_not_answer_that_it_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("novacula.sqlite")).unwrap();
+        store.write(|sql| sql.execute("INSERT INTO accounts VALUES ('1', 'one', 0)", [])).await.unwrap();
+        assert_eq!(store.ping().await, Ok(()));
+        // Taken as any other piece of work, but no row can be changed.
+        let refuse = "CREATE TRIGGER full BEFORE UPDATE ON accounts BEGIN SELECT RAISE(ABORT, 'full'); END";
+        store.write(move |sql| sql.execute_batch(refuse)).await.unwrap();
+        assert!(matches!(store.ping().await, Err(StoreError::Failed(_))));
+        store.write(|sql| sql.execute_batch("DROP TRIGGER full")).await.unwrap();
+        assert_eq!(store.ping().await, Ok(()));
+    }
+
+    #[tokio::test]
     async fn many_writes_at_once_share_a_handful_of_commits() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("novacula.sqlite")).unwrap();
