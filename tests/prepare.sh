@@ -38,6 +38,7 @@ need shellcheck shellcheck
 need rpmbuild rpm
 need lintian lintian
 need perl perl
+need sqlite3 sqlite3
 /usr/bin/python3 -c 'import prometheus_client' 2>/dev/null || packages="$packages python3-prometheus-client"
 if [ -n "$packages" ]; then
     if ! has apt-get; then

@@ -4,6 +4,8 @@ pub mod settings;
 
 pub mod serve;
 
+pub use store::{BackupError, back_up};
+
 mod app;
 mod background;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use novacula_control_plane::clock::Clock;
 use novacula_control_plane::serve;
-use novacula_control_plane::settings::{ServeArgs, Settings};
+use novacula_control_plane::settings::{BackupArgs, ServeArgs, Settings};
 use novacula_protocol::signature::TrustedKeys;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -23,13 +23,35 @@ struct Cli {
 enum Command {
     /// Run the control plane until it is told to end.
     Serve(Box<ServeArgs>),
+    /// Copy the database into FILE, also while the control plane runs.
+    Backup(BackupArgs),
 }
 
 const FAILED: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let Command::Serve(args) = Cli::parse().command;
+    match Cli::parse().command {
+        Command::Serve(args) => run(*args),
+        Command::Backup(args) => back_up(&args),
+    }
+}
+
+fn back_up(args: &BackupArgs) -> ExitCode {
+    let database = match args.database() {
+        Ok(database) => database,
+        Err(line) => return refuse(WRONG_USAGE, &line),
+    };
+    match novacula_control_plane::back_up(&database, &args.file) {
+        Ok(()) => {
+            say(&format!("{} is a copy of {}", args.file.display(), database.display()));
+            ExitCode::SUCCESS
+        }
+        Err(e) => refuse(FAILED, &e.to_string()),
+    }
+}
+
+fn run(args: ServeArgs) -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let is_terminal = std::io::stderr().is_terminal();
     tracing_subscriber::fmt()
@@ -37,7 +59,7 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(is_terminal)
         .init();
-    let settings = match Settings::read(*args) {
+    let settings = match Settings::read(args) {
         Ok(settings) => settings,
         Err(line) => return refuse(WRONG_USAGE, &line),
     };

@@ -123,6 +123,10 @@ impl Running {
         if let Err(e) = self.app.keep_presence().await {
             tracing::error!("the presence of executors is not kept: {e}");
         }
+        // A request that was cut off has left its work in the queue.
+        if let Err(e) = self.app.store.flush().await {
+            tracing::error!("not everything that was asked is written: {e}");
+        }
         tracing::info!(commits = self.app.store.commits(), "ended");
     }
 }

@@ -40,6 +40,29 @@ pub struct ServeArgs {
     pub max_artifact_bytes: Option<String>,
 }
 
+/// As written: which database is copied, and where to.
+#[derive(Args, Clone, Debug, Default)]
+pub struct BackupArgs {
+    /// The copy; it must not exist yet
+    pub file: PathBuf,
+    /// Where database and artifacts are kept [default: ./novacula-data]
+    #[arg(long, env = "DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// The database, sqlite:PATH [default: a file in the data directory]
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+}
+
+impl BackupArgs {
+    /// The database file.
+    ///
+    /// # Errors
+    /// One line: which value, what was expected, what was found.
+    pub fn database(&self) -> Result<PathBuf, String> {
+        place(self.data_dir.clone(), self.database_url.as_deref()).map(|(_, database)| database)
+    }
+}
+
 /// As read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -64,14 +87,7 @@ impl Settings {
     /// # Errors
     /// One line: which value, what was expected, what was found.
     pub fn read(args: ServeArgs) -> Result<Self, String> {
-        let data_dir = PathBuf::from(args.data_dir.unwrap_or_else(|| "./novacula-data".to_owned()));
-        if data_dir.as_os_str().is_empty() {
-            return Err(bad("DATA_DIR", "--data-dir", "the path of a folder", ""));
-        }
-        let database = match args.database_url {
-            Some(url) => database(&url)?,
-            None => data_dir.join("novacula.sqlite"),
-        };
+        let (data_dir, database) = place(args.data_dir, args.database_url.as_deref())?;
         let listen = args.listen.unwrap_or_else(|| "127.0.0.1".to_owned());
         let listen = listen
             .parse()
@@ -113,6 +129,19 @@ impl Settings {
             port,
         })
     }
+}
+
+/// The data directory and the database file.
+fn place(data_dir: Option<String>, database_url: Option<&str>) -> Result<(PathBuf, PathBuf), String> {
+    let data_dir = PathBuf::from(data_dir.unwrap_or_else(|| "./novacula-data".to_owned()));
+    if data_dir.as_os_str().is_empty() {
+        return Err(bad("DATA_DIR", "--data-dir", "the path of a folder", ""));
+    }
+    let database = match database_url {
+        Some(url) => database(url)?,
+        None => data_dir.join("novacula.sqlite"),
+    };
+    Ok((data_dir, database))
 }
 
 fn number(

@@ -2,6 +2,7 @@
 //! engine can stand behind the same methods.
 
 mod artifacts;
+mod backup;
 mod column;
 mod executors;
 mod keys;
@@ -21,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
+pub use backup::{BackupError, back_up};
 pub use executors::LastSeen;
 pub use releases::{ReleaseRefused, Upload, may_join};
 pub use schema::OpenError;
@@ -93,6 +95,14 @@ impl Store {
         self.read(|sql| sql.query_row("SELECT 1", [], |_| Ok(()))).await?;
         let again = "UPDATE accounts SET name = name WHERE id = (SELECT min(id) FROM accounts)";
         self.write(move |sql| sql.prepare_cached(again)?.execute([]).map(|_| ())).await
+    }
+
+    /// Returns when everything that was asked before is on disk.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        self.write(|_| Ok(())).await
     }
 
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>

@@ -4,16 +4,33 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 /// The program without anything from the environment of whoever runs the tests.
-fn program() -> Command {
+fn bare() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_novacula-control-plane"));
-    command.env_clear().arg("serve");
+    command.env_clear();
     command
+}
+
+fn program() -> Command {
+    let mut command = bare();
+    command.arg("serve");
+    command
+}
+
+fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < until, "in 20 s: {what}");
+        std::thread::yield_now();
+    }
 }
 
 struct Running {
@@ -216,4 +233,95 @@ novacula_upgrades gauge 4 True
 novacula_oldest_pending_upgrade_seconds gauge 1 True
 ";
     assert_eq!(String::from_utf8(read.stdout).unwrap(), expected);
+}
+
+#[test]
+fn a_request_in_flight_is_answered_when_the_end_is_asked_for_and_no_other_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let mut running = Running::start(&data_dir);
+    let token = running.lines[0].strip_prefix("owner token (shown once): ").unwrap().to_owned();
+    let address = running.url.strip_prefix("http://").unwrap().to_owned();
+    let mut connection = TcpStream::connect(&address).unwrap();
+    let head = format!(
+        "POST /api/v1/executor-keys HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 17\r\n\r\n"
+    );
+    connection.write_all(head.as_bytes()).unwrap();
+    connection.write_all(b"{\"name\":").unwrap();
+    let log = || std::fs::read_to_string(data_dir.with_extension("log")).unwrap();
+    wait_for("the request is in flight", || log().contains("path=\"/api/v1/executor-keys\""));
+    let pid = running.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    wait_for("nobody listens any more", || TcpStream::connect(&address).is_err());
+    assert!(running.child.try_wait().unwrap().is_none(), "it waits for the request");
+    connection.write_all(b"\"host-1\"").unwrap();
+    connection.write_all(b"}").unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+
+    let again = Running::start(&data_dir);
+    let keys = again.call("GET", "/api/v1/executor-keys", &token, &Value::Null).1;
+    assert_eq!(keys["items"][0]["name"], "host-1", "what was answered is kept");
+}
+
+#[test]
+fn a_backup_taken_while_the_server_writes_is_whole_and_can_be_started_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let running = Running::start(&data_dir);
+    let token = running.lines[0].strip_prefix("owner token (shown once): ").unwrap().to_owned();
+    let key = |n: usize| {
+        let made =
+            running.call("POST", "/api/v1/executor-keys", &token, &json!({"name": format!("host-{n}")}));
+        assert_eq!(made.0, 201);
+    };
+    (0..20).for_each(key);
+    let copy = folder.path().join("copy.sqlite");
+    let back_up = |to: &Path| bare().arg("backup").arg(to).env("DATA_DIR", &data_dir).output().unwrap();
+    let is_copied = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 20.. {
+                key(n);
+                if is_copied.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        for n in 0..10 {
+            let made = back_up(&copy.with_extension(n.to_string()));
+            assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        }
+        assert!(back_up(&copy).status.success());
+        is_copied.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    let again = back_up(&copy);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("exists already"));
+    let nowhere = bare().arg("backup").arg(folder.path().join("x")).args(["--data-dir", "/nowhere"]).output();
+    assert!(String::from_utf8_lossy(&nowhere.unwrap().stderr).contains("there is no database /nowhere/"));
+
+    for n in 0..10 {
+        let checked = Command::new("sqlite3")
+            .arg(copy.with_extension(n.to_string()))
+            .arg("PRAGMA integrity_check")
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(checked.stdout).unwrap(), "ok\n");
+    }
+    assert_eq!(running.stop().0.code(), Some(0));
+    assert!(back_up(&folder.path().join("at rest")).status.success(), "also while nobody runs");
+
+    let restored = folder.path().join("restored");
+    std::fs::create_dir(&restored).unwrap();
+    std::fs::copy(&copy, restored.join("novacula.sqlite")).unwrap();
+    let anew = Running::start(&restored);
+    assert_eq!(anew.lines.len(), 1, "its owner is known");
+    let keys = anew.call("GET", "/api/v1/executor-keys?limit=500", &token, &Value::Null).1;
+    let names: Vec<_> = keys["items"].as_array().unwrap().iter().map(|key| key["name"].clone()).collect();
+    assert!((0..20).all(|n| names.contains(&json!(format!("host-{n}")))), "{names:?}");
+    assert_eq!(anew.call("POST", "/api/v1/executor-keys", &token, &json!({"name": "new"})).0, 201);
 }

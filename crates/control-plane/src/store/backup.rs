@@ -1,0 +1,95 @@
+//! A copy of the database while somebody writes to it.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use rusqlite::backup::Backup;
+use tempfile::{NamedTempFile, PersistError};
+
+use super::schema;
+
+/// Why there is no copy.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// There is nothing to copy.
+    #[error("there is no database {0}; name its folder with --data-dir")]
+    NoDatabase(PathBuf),
+    /// It cannot be opened.
+    #[error(transparent)]
+    Open(#[from] schema::OpenError),
+    /// Nothing is overwritten.
+    #[error("{0} exists already; name a file that does not")]
+    Exists(PathBuf),
+    /// The copy cannot be written.
+    #[error("the copy {0} cannot be written: {1}")]
+    Write(PathBuf, std::io::Error),
+    /// The engine says no.
+    #[error("the database {0} cannot be copied: {1}")]
+    Copy(PathBuf, rusqlite::Error),
+    /// The copy is of no use.
+    #[error("the copy of {0} would be damaged, so none is kept; the engine says: {1}")]
+    Damaged(PathBuf, String),
+}
+
+/// Copies the database as it is at one instant into a file that is not there yet: whole and on disk, or not at all.
+///
+/// # Errors
+/// When there is no copy.
+pub fn back_up(database: &Path, copy: &Path) -> Result<(), BackupError> {
+    if !database.exists() {
+        return Err(BackupError::NoDatabase(database.to_owned()));
+    }
+    let unwritten = |e| BackupError::Write(copy.to_owned(), e);
+    let folder = copy.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // For its owner only, as the database is.
+    let draft = NamedTempFile::new_in(folder).map_err(unwritten)?;
+    let source = schema::open_reader(database)?;
+    let found =
+        copy_and_check(&source, draft.path()).map_err(|e| BackupError::Copy(database.to_owned(), e))?;
+    if found != "ok" {
+        return Err(BackupError::Damaged(database.to_owned(), found));
+    }
+    draft.as_file().sync_all().map_err(unwritten)?;
+    draft.persist_noclobber(copy).map_err(|PersistError { error, .. }| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => BackupError::Exists(copy.to_owned()),
+        _ => unwritten(error),
+    })?;
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(unwritten)
+}
+
+/// What the check of the copy says.
+fn copy_and_check(source: &Connection, draft: &Path) -> rusqlite::Result<String> {
+    let mut copy = Connection::open(draft)?;
+    // All pages in one step: a copy in several begins anew whenever somebody writes between them, and with a
+    // write-ahead log nobody who writes has to wait for it.
+    Backup::new(source, &mut copy)?.step(-1)?;
+    // One file that needs no other beside it.
+    copy.pragma_update(None, "journal_mode", "DELETE")?;
+    copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_database_is_not_passed_off_as_a_backup() {
+        use std::os::unix::fs::FileExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let (database, copy) = (folder.path().join("novacula.sqlite"), folder.path().join("copy"));
+        drop(schema::open(&database).unwrap());
+        let pages = std::fs::File::options().write(true).open(&database).unwrap();
+        for page in 2..10 {
+            pages.write_all_at(&[0xa5; 512], page * 4_096).unwrap();
+        }
+        let refused = back_up(&database, &copy).unwrap_err().to_string();
+        assert!(refused.contains("damaged") || refused.contains("malformed"), "{refused}");
+        let left: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.starts_with("novacula.sqlite"))
+            .collect();
+        assert_eq!(left, Vec::<String>::new());
+    }
+}
