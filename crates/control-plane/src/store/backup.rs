@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
-use rusqlite::backup::Backup;
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, ffi};
 use tempfile::{NamedTempFile, PersistError};
 
 use super::schema;
@@ -62,7 +62,11 @@ fn copy_and_check(source: &Connection, draft: &Path) -> rusqlite::Result<String>
     let mut copy = Connection::open(draft)?;
     // All pages in one step: a copy in several begins anew whenever somebody writes between them, and with a
     // write-ahead log nobody who writes has to wait for it.
-    Backup::new(source, &mut copy)?.step(-1)?;
+    let step = Backup::new(source, &mut copy)?.step(-1)?;
+    // One that found the database locked is no error of the engine, and its copy is empty and sound.
+    if step != StepResult::Done {
+        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None));
+    }
     // One file that needs no other beside it.
     copy.pragma_update(None, "journal_mode", "DELETE")?;
     copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
@@ -71,6 +75,18 @@ fn copy_and_check(source: &Connection, draft: &Path) -> rusqlite::Result<String>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_database_that_is_locked_gives_no_empty_backup() {
+        let folder = tempfile::tempdir().unwrap();
+        let (database, copy) = (folder.path().join("novacula.sqlite"), folder.path().join("copy"));
+        let holder = schema::open(&database).unwrap();
+        holder.pragma_update(None, "journal_mode", "DELETE").unwrap();
+        holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        let refused = back_up(&database, &copy).unwrap_err().to_string();
+        assert!(refused.contains("locked"), "{refused}");
+        assert!(!copy.exists());
+    }
 
     #[test]
     fn a_damaged_database_is_not_passed_off_as_a_backup() {
