@@ -1,5 +1,6 @@
 //! One file a resource or verb, with its errors.
 
+pub(crate) mod activity;
 pub(crate) mod artifacts;
 pub(crate) mod enroll;
 pub(crate) mod enrolment_tokens;

@@ -52,6 +52,8 @@ const DEFAULT_LIMIT: u32 = 100;
 pub(crate) struct ListQuery {
     pub cursor: Option<String>,
     pub limit: u32,
+    /// The limit was asked for.
+    pub is_limited: bool,
     filters: Vec<(String, String)>,
 }
 
@@ -62,11 +64,12 @@ impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
         let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state)
             .await
             .map_err(|e| ApiError::invalid(e.body_text()))?;
-        let mut query = Self { cursor: None, limit: DEFAULT_LIMIT, filters: Vec::new() };
+        let mut query = Self { cursor: None, limit: DEFAULT_LIMIT, is_limited: false, filters: Vec::new() };
         for (name, value) in pairs {
             match name.as_str() {
                 "cursor" => query.cursor = Some(value),
                 "limit" => {
+                    query.is_limited = true;
                     query.limit = value
                         .parse()
                         .ok()

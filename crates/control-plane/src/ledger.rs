@@ -11,7 +11,7 @@ use crate::executor::{IdentityRefused, Snapshot};
 use crate::fleet::{Heard, KeyHolder};
 use crate::key::{ExecutorKey, NewKey};
 use crate::secrets::SecretHash;
-use crate::store::{RequestRefused, StoreError, UpgradeOrder};
+use crate::store::{Person, RequestRefused, StoreError, UpgradeOrder};
 use crate::upgrade::Upgrade;
 
 /// A caller that hangs up in the middle must not part the memory from the store, so the work runs without it.
@@ -89,12 +89,12 @@ impl App {
 
     pub(crate) async fn delete_executor(
         self: &Arc<Self>,
-        account_id: Uuid,
+        by: Person,
         id: Uuid,
     ) -> Result<Result<bool, Uuid>, StoreError> {
         let app = Arc::clone(self);
         to_the_end(async move {
-            let deleted = app.store.delete_executor(account_id, id, app.clock.now()).await?;
+            let deleted = app.store.delete_executor(by, id, app.clock.now()).await?;
             if deleted == Ok(true) {
                 app.fleet.forget(id);
             }
@@ -113,10 +113,10 @@ impl App {
         .await
     }
 
-    pub(crate) async fn revoke_key(self: &Arc<Self>, account_id: Uuid, id: Uuid) -> Result<bool, StoreError> {
+    pub(crate) async fn revoke_key(self: &Arc<Self>, by: Person, id: Uuid) -> Result<bool, StoreError> {
         let app = Arc::clone(self);
         to_the_end(async move {
-            let is_known = app.store.revoke_key(account_id, id, app.clock.now()).await?;
+            let is_known = app.store.revoke_key(by, id, app.clock.now()).await?;
             if is_known {
                 app.fleet.remove_key(id);
             }

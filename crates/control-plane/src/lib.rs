@@ -18,6 +18,7 @@ mod extract;
 mod hear_out;
 mod problem;
 
+mod activity;
 mod artifact_folder;
 pub mod clock;
 mod fleet;

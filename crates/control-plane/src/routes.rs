@@ -14,8 +14,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::api::{
-    artifacts, enroll, enrolment_tokens, executor_keys, executors, health, releases, request_upgrade, sync,
-    upgrades, upload,
+    activity, artifacts, enroll, enrolment_tokens, executor_keys, executors, health, releases,
+    request_upgrade, sync, upgrades, upload,
 };
 use crate::app::App;
 use crate::clock::Clock;
@@ -53,7 +53,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/executors/{id}", get(executors::show).delete(executors::delete))
         .route("/executors/{id}/upgrade", post(request_upgrade::request))
         .route("/upgrades", get(upgrades::list))
-        .route("/upgrades/{id}", get(upgrades::show));
+        .route("/upgrades/{id}", get(upgrades::show))
+        // People: who did what
+        .route("/activity", get(activity::list))
+        .route("/activity/verify", get(activity::verify));
     Router::new()
         .nest("/api/v1", api)
         .route("/healthz", get(health::healthz))
@@ -167,6 +170,8 @@ mod tests {
             (Method::POST, format!("/api/v1/executors/{id}/upgrade")),
             (Method::GET, "/api/v1/upgrades".to_owned()),
             (Method::GET, format!("/api/v1/upgrades/{id}")),
+            (Method::GET, "/api/v1/activity".to_owned()),
+            (Method::GET, "/api/v1/activity/verify".to_owned()),
         ] {
             for bearer in [key.as_str(), "nvu_unknown", "nve_unknown", ""] {
                 let refused = control_plane.call(method.clone(), &path, bearer, "{}").await;

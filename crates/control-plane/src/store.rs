@@ -1,6 +1,7 @@
 //! What is durable. The only room with SQL: callers speak in executors, upgrades, releases and keys, so that another
 //! engine can stand behind the same methods.
 
+mod activity;
 mod artifacts;
 mod backup;
 mod column;
@@ -22,6 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
+pub use activity::Wanted;
 pub use backup::{BackupError, back_up};
 pub use executors::LastSeen;
 pub use releases::{ReleaseRefused, Upload, may_join};

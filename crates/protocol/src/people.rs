@@ -1,10 +1,14 @@
 //! What people and novactl see of releases, executors and upgrades.
 
+mod activity;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
+
+pub use activity::{Action, Activity, ActivityVerdict};
 
 use crate::reach::Candidate;
 use crate::spec::{Confirm, Direction, Intent, Kind};

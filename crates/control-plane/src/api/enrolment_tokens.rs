@@ -73,7 +73,7 @@ pub(crate) async fn list(
 }
 
 pub(crate) async fn revoke(State(app): State<Arc<App>>, person: Person, Id(id): Id) -> Answer<StatusCode> {
-    match app.store.revoke_enrolment_token(person.account_id, id, app.clock.now()).await? {
+    match app.store.revoke_enrolment_token(person, id, app.clock.now()).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::not_found("enrolment token")),
     }

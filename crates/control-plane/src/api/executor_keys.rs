@@ -62,7 +62,7 @@ pub(crate) async fn list(
 }
 
 pub(crate) async fn revoke(State(app): State<Arc<App>>, person: Person, Id(id): Id) -> Answer<StatusCode> {
-    match app.revoke_key(person.account_id, id).await? {
+    match app.revoke_key(person, id).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::not_found("executor key")),
     }

@@ -107,7 +107,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>, person: Person, Id(id): Id
 
 pub(crate) async fn delete(State(app): State<Arc<App>>, person: Person, Id(id): Id) -> Answer<StatusCode> {
     app.fleet.executor(person.account_id, id).ok_or_else(|| ApiError::not_found("executor"))?;
-    match app.delete_executor(person.account_id, id).await? {
+    match app.delete_executor(person, id).await? {
         Ok(true) => Ok(StatusCode::NO_CONTENT),
         Ok(false) => Err(ApiError::not_found("executor")),
         Err(open) => {

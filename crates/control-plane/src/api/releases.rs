@@ -44,7 +44,7 @@ pub(crate) async fn patch(
         return Err(ApiError::invalid(format!("`notes` must have at most {MAX_NOTES} bytes")));
     }
     let now = app.clock.now();
-    let release = app.store.patch_release(person.account_id, id, patch, now).await??;
+    let release = app.store.patch_release(person.clone(), id, patch, now).await??;
     tracing::info!(release = release.id, version = %release.version, by = person.name, "release {}", release.status.as_str());
     Ok(Json(release))
 }

@@ -41,7 +41,7 @@ pub(crate) async fn upload(
         signature: asked.signature,
     };
     let upload = Upload {
-        account_id: person.account_id,
+        by: person.clone(),
         new_release_id: app.clock.new_id(),
         kind: asked.kind,
         version: asked.version,
@@ -191,7 +191,7 @@ async fn verify(
 async fn keep(app: Arc<App>, received: Received, upload: Upload) -> Answer<Release> {
     let _turn = app.artifacts.turn().await;
     let sha256 = received.sha256.clone();
-    let before = app.store.release_of(upload.account_id, upload.kind, upload.version.clone()).await?;
+    let before = app.store.release_of(upload.by.account_id, upload.kind, upload.version.clone()).await?;
     let target = upload.artifact.target.clone();
     app.artifacts.place(received).map_err(|e| on_disk(&e))?;
     let kept = app.store.add_artifact(upload).await;

@@ -61,12 +61,12 @@ impl Bench {
         let release = self.store.add_artifact(self.upload(version, TARGET, "aa")).await.unwrap().unwrap();
         let patch = ReleasePatch { status: Some(ReleaseStatus::Published), ..ReleasePatch::default() };
         let id = release.id.parse().unwrap();
-        self.store.patch_release(self.person.account_id, id, patch, self.clock.now()).await.unwrap().unwrap();
+        self.store.patch_release(self.person.clone(), id, patch, self.clock.now()).await.unwrap().unwrap();
     }
 
     fn upload(&self, version: &str, target: &str, sha256: &str) -> Upload {
         Upload {
-            account_id: self.person.account_id,
+            by: self.person.clone(),
             new_release_id: self.clock.new_id(),
             kind: Kind::Agent,
             version: version.parse().unwrap(),
@@ -206,7 +206,7 @@ async fn a_name_goes_over_to_a_new_key_only_after_the_old_one_is_revoked(store: 
     let old = bench.key(Some("host-1")).await;
     let first = bench.sync(old, said("host-1", "1.0.0")).await.unwrap();
     assert!(bench.sync(new, said("host-1", "1.0.0")).await.is_err());
-    assert!(bench.store.revoke_key(bench.person.account_id, old, bench.clock.now()).await.unwrap());
+    assert!(bench.store.revoke_key(bench.person.clone(), old, bench.clock.now()).await.unwrap());
     let second = bench.sync(new, said("host-1", "1.0.0")).await.unwrap();
     assert_eq!((second.executor.id, second.executor.key_id), (first.executor.id, new));
     assert_eq!(bench.sync(old, said("host-1", "1.0.0")).await, Err(IdentityRefused::UnknownKey));
@@ -275,11 +275,14 @@ async fn a_deleted_executor_frees_its_name_and_keeps_its_history(store: Store) {
     let open = bench.store.request_upgrade(order).await.unwrap().unwrap().upgrade.unwrap();
     let account = bench.person.account_id;
     let now = bench.clock.now();
-    assert_eq!(bench.store.delete_executor(account, executor.id, now).await.unwrap(), Err(upgrade_id));
+    assert_eq!(
+        bench.store.delete_executor(bench.person.clone(), executor.id, now).await.unwrap(),
+        Err(upgrade_id)
+    );
     let lapse = upgrade::lapse(&open, due).unwrap();
     bench.store.swap_upgrade(open, lapse).await.unwrap().unwrap();
-    assert_eq!(bench.store.delete_executor(account, executor.id, now).await.unwrap(), Ok(true));
-    assert_eq!(bench.store.delete_executor(account, executor.id, now).await.unwrap(), Ok(false));
+    assert_eq!(bench.store.delete_executor(bench.person.clone(), executor.id, now).await.unwrap(), Ok(true));
+    assert_eq!(bench.store.delete_executor(bench.person.clone(), executor.id, now).await.unwrap(), Ok(false));
     assert_eq!(bench.store.snapshots().await.unwrap(), []);
     assert!(bench.store.upgrade(account, upgrade_id).await.unwrap().is_some());
     let anew = bench.sync(key, said("host-1", "1.0.0")).await.unwrap().executor;

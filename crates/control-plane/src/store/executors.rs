@@ -1,12 +1,14 @@
 //! Executors: their syncs, their presence, their end.
 
 use jiff::Timestamp;
+use novacula_protocol::people::Action;
 use novacula_protocol::sync::SyncRequest;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
+use super::activity::{Deed, append};
 use super::column::{Json, Time, Word};
-use super::{Sql, Store, StoreError, keys, upgrades};
+use super::{Person, Sql, Store, StoreError, keys, upgrades};
 use crate::executor::{Executor, IdentityRefused, Snapshot, claim_name};
 
 /// When an executor was last heard, and how often its service had started since boot.
@@ -76,19 +78,20 @@ impl Store {
     /// When the store does not answer.
     pub async fn delete_executor(
         &self,
-        account_id: Uuid,
+        by: Person,
         id: Uuid,
         now: Timestamp,
     ) -> Result<Result<bool, Uuid>, StoreError> {
         self.write_or_refuse(move |sql| {
+            let Some(known) = executor(sql, by.account_id, id)? else { return Ok(Ok(false)) };
             if let Some(open) = upgrades::open_id(sql, id)? {
                 return Ok(Err(open));
             }
-            let touched = sql.execute(
-                "UPDATE executors SET deleted_at = ?3 WHERE id = ?1 AND account_id = ?2 AND deleted_at IS NULL",
-                params![Word(&id), Word(&account_id), Time(now)],
-            )?;
-            Ok(Ok(touched > 0))
+            sql.execute("UPDATE executors SET deleted_at = ?2 WHERE id = ?1", params![Word(&id), Time(now)])?;
+            let before = Some(serde_json::json!({"currentVersion": known.current_version}));
+            let deed = Deed::by(&by.name, by.account_id, now, Action::ExecutorDeleted);
+            append(sql, Deed { target: &id.to_string(), name: &known.name, before, ..deed })?;
+            Ok(Ok(true))
         })
         .await
     }
@@ -125,14 +128,19 @@ fn sync(
         None => {
             let executor = Executor::introduced(new_id, key.account_id, key_id, said, now);
             insert(sql, &executor)?;
+            let after = Some(serde_json::json!({
+                "kind": said.kind, "currentVersion": said.current_version, "target": said.target, "key": key_id,
+            }));
+            by_itself(sql, &executor, now, Action::ExecutorCreated, Changed { after, ..Changed::default() })?;
             executor
         }
     };
     let has_news = match &said.upgrade {
-        Some(report) => upgrades::absorb_report(sql, executor.id, report, now)?,
+        Some(report) => upgrades::absorb_report(sql, &executor, report, now)?,
         None => false,
     };
     if has_news || executor.key_id != key_id || !executor.knows(said) || executor.revision == 0 {
+        note_hold(sql, &executor, said, now)?;
         executor.hear(said);
         executor.key_id = key_id;
         executor.revision += 1;
@@ -140,6 +148,39 @@ fn sync(
     }
     let upgrade = upgrades::latest(sql, executor.id)?;
     Ok(Ok(Snapshot { executor, upgrade }))
+}
+
+/// What a deed of an executor itself changed, and why.
+#[derive(Default)]
+struct Changed<'a> {
+    reason: &'a str,
+    before: Option<serde_json::Value>,
+    after: Option<serde_json::Value>,
+}
+
+fn by_itself(
+    sql: &Connection,
+    executor: &Executor,
+    now: Timestamp,
+    action: Action,
+    Changed { reason, before, after }: Changed<'_>,
+) -> Sql<()> {
+    let (actor, target) = (format!("executor {}", executor.name), executor.id.to_string());
+    let deed = Deed::by(&actor, executor.account_id, now, action);
+    append(sql, Deed { target: &target, name: &executor.name, reason, before, after, ..deed })
+}
+
+fn note_hold(sql: &Connection, executor: &Executor, said: &SyncRequest, now: Timestamp) -> Sql<()> {
+    // An executor seen for the first time has the hold from this very sync.
+    let known = executor.held.as_ref().filter(|_| executor.revision > 0);
+    if known == said.held.as_ref() {
+        return Ok(());
+    }
+    let action = if said.held.is_some() { Action::ExecutorHeld } else { Action::ExecutorUnheld };
+    let reason = said.held.as_ref().map_or("", |held| &held.reason);
+    let json = |held: &novacula_protocol::sync::Held| serde_json::json!(held);
+    let (before, after) = (known.map(json), said.held.as_ref().map(json));
+    by_itself(sql, executor, now, action, Changed { reason, before, after })
 }
 
 /// An executor of the account that was not deleted.

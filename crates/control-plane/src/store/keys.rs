@@ -1,12 +1,14 @@
 //! Executor keys and the enrolment that issues them.
 
 use jiff::Timestamp;
+use novacula_protocol::people::Action;
 use novacula_protocol::spec::Kind;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use uuid::Uuid;
 
+use super::activity::{Deed, append};
 use super::column::{Time, Word};
-use super::{Sql, Store, StoreError};
+use super::{Person, Sql, Store, StoreError};
 use crate::executor::{Holder, IdentityRefused, claim_name};
 use crate::key::{ExecutorKey, NewKey};
 use crate::secrets::SecretHash;
@@ -53,20 +55,34 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn add_key(&self, new: NewKey) -> Result<ExecutorKey, StoreError> {
-        self.write(move |sql| insert_key(sql, &new)).await
+        self.write(move |sql| {
+            let key = insert_key(sql, &new)?;
+            let (target, name) = (key.id.to_string(), key.bound_name.as_deref().unwrap_or_default());
+            let deed = Deed::by(&new.created_by, new.account_id, new.created_at, Action::KeyIssued);
+            append(sql, Deed { target: &target, name, ..deed })?;
+            Ok(key)
+        })
+        .await
     }
 
     /// Ends a key; `false` when the account has no such key.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn revoke_key(&self, account_id: Uuid, id: Uuid, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn revoke_key(&self, by: Person, id: Uuid, now: Timestamp) -> Result<bool, StoreError> {
         self.write(move |sql| {
             let known = sql
-                .prepare_cached("SELECT 1 FROM executor_keys WHERE id = ?1 AND account_id = ?2")?
-                .exists(params![Word(&id), Word(&account_id)])?;
-            revoke(sql, id, now)?;
-            Ok(known)
+                .prepare_cached("SELECT * FROM executor_keys WHERE id = ?1 AND account_id = ?2")?
+                .query_row(params![Word(&id), Word(&by.account_id)], key_of)
+                .optional()?;
+            let Some(known) = known else { return Ok(false) };
+            if known.revoked_at.is_none() {
+                revoke(sql, id, now)?;
+                let (target, name) = (id.to_string(), known.bound_name.as_deref().unwrap_or_default());
+                let deed = Deed::by(&by.name, by.account_id, now, Action::KeyRevoked);
+                append(sql, Deed { target: &target, name, ..deed })?;
+            }
+            Ok(true)
         })
         .await
     }
@@ -148,6 +164,10 @@ fn enroll(
         created_by: format!("enrolment token {token_id}"),
         created_at: now,
     };
+    let target = id.to_string();
+    let deed = Deed::by(&new.created_by, account_id, now, Action::ExecutorEnrolled);
+    let before = replaced.map(|replaced| serde_json::json!({"key": replaced}));
+    append(sql, Deed { target: &target, name, before, ..deed })?;
     Ok(Ok((insert_key(sql, &new)?, replaced)))
 }
 

@@ -1,21 +1,22 @@
 //! The catalogue: releases and their artifacts, from draft to published to yanked.
 
 use jiff::Timestamp;
-use novacula_protocol::people::{Artifact, Release, ReleasePatch, ReleaseStatus};
+use novacula_protocol::people::{Action, Artifact, Release, ReleasePatch, ReleaseStatus};
 use novacula_protocol::spec::Kind;
 use novacula_protocol::sync::Channel;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use semver::Version;
 use uuid::Uuid;
 
+use super::activity::{Deed, append};
 use super::column::{Count, Time, Word};
-use super::{Sql, Store, StoreError};
+use super::{Person, Sql, Store, StoreError};
 
 /// A verified artifact about to enter the catalogue.
 #[derive(Clone, Debug)]
 pub struct Upload {
-    /// Whose.
-    pub account_id: Uuid,
+    /// Who brings it, and into which account.
+    pub by: Person,
     /// For a version seen for the first time.
     pub new_release_id: Uuid,
     /// What it is for.
@@ -85,12 +86,12 @@ impl Store {
     /// When the store does not answer; inside, when the catalogue refuses.
     pub async fn patch_release(
         &self,
-        account_id: Uuid,
+        by: Person,
         id: Uuid,
         patch: ReleasePatch,
         now: Timestamp,
     ) -> Result<Result<Release, ReleaseRefused>, StoreError> {
-        self.write_or_refuse(move |sql| patch_release(sql, account_id, id, &patch, now)).await
+        self.write_or_refuse(move |sql| patch_release(sql, &by, id, &patch, now)).await
     }
 
     /// One release of an account.
@@ -171,7 +172,7 @@ pub fn may_join(
 }
 
 fn add_artifact(sql: &Connection, upload: &Upload) -> Sql<Result<Release, ReleaseRefused>> {
-    let id = match by_version(sql, upload.account_id, upload.kind, &upload.version)? {
+    let id = match by_version(sql, upload.by.account_id, upload.kind, &upload.version)? {
         Some(known) => {
             if let Err(refused) = may_join(&known, upload.channel, upload.notes.as_deref()) {
                 return Ok(Err(refused));
@@ -192,7 +193,7 @@ fn add_artifact(sql: &Connection, upload: &Upload) -> Sql<Result<Release, Releas
                created_at = excluded.created_at",
         params![
             id,
-            Word(&upload.account_id),
+            Word(&upload.by.account_id),
             artifact.target,
             Count(artifact.size),
             artifact.sha256,
@@ -200,19 +201,26 @@ fn add_artifact(sql: &Connection, upload: &Upload) -> Sql<Result<Release, Releas
             Time(upload.now),
         ],
     )?;
-    let release = by_version(sql, upload.account_id, upload.kind, &upload.version)?;
+    let name = upload.version.to_string();
+    let after = serde_json::json!({
+        "kind": upload.kind, "target": artifact.target, "size": artifact.size, "sha256": artifact.sha256,
+    });
+    let deed = Deed::by(&upload.by.name, upload.by.account_id, upload.now, Action::ReleaseUploaded);
+    append(sql, Deed { target: &id, name: &name, after: Some(after), ..deed })?;
+    let release = by_version(sql, upload.by.account_id, upload.kind, &upload.version)?;
     Ok(release.ok_or(ReleaseRefused::NotFound))
 }
 
 fn patch_release(
     sql: &Connection,
-    account_id: Uuid,
+    by: &Person,
     id: Uuid,
     patch: &ReleasePatch,
     now: Timestamp,
 ) -> Sql<Result<Release, ReleaseRefused>> {
     use ReleaseStatus::{Draft, Published, Yanked};
-    let Some(mut release) = by_id(sql, account_id, id)? else { return Ok(Err(ReleaseRefused::NotFound)) };
+    let Some(known) = by_id(sql, by.account_id, id)? else { return Ok(Err(ReleaseRefused::NotFound)) };
+    let mut release = known.clone();
     if let Some(to) = patch.status {
         match (release.status, to) {
             (Draft, Published) => release.published_at = Some(now),
@@ -235,7 +243,27 @@ fn patch_release(
             release.published_at.map(Time)
         ],
     )?;
+    note_patch(sql, by, &known, &release, now)?;
     Ok(Ok(release))
+}
+
+fn note_patch(sql: &Connection, by: &Person, known: &Release, release: &Release, now: Timestamp) -> Sql<()> {
+    if known == release {
+        return Ok(());
+    }
+    let action = match (known.status == release.status, release.status) {
+        (true, _) | (_, ReleaseStatus::Draft) => Action::ReleaseChanged,
+        (false, ReleaseStatus::Published) => Action::ReleasePublished,
+        (false, ReleaseStatus::Yanked) => Action::ReleaseYanked,
+    };
+    let json = |release: &Release| {
+        serde_json::json!({
+            "kind": release.kind, "status": release.status, "channel": release.channel, "notes": release.notes,
+        })
+    };
+    let (name, before, after) = (release.version.to_string(), Some(json(known)), Some(json(release)));
+    let deed = Deed::by(&by.name, by.account_id, now, action);
+    append(sql, Deed { target: &release.id, name: &name, before, after, ..deed })
 }
 
 fn insert(sql: &Connection, upload: &Upload) -> Sql<()> {
@@ -244,7 +272,7 @@ fn insert(sql: &Connection, upload: &Upload) -> Sql<()> {
          VALUES (?1, ?2, ?3, ?4, ?5, 'draft', ?6, ?7)",
         params![
             Word(&upload.new_release_id),
-            Word(&upload.account_id),
+            Word(&upload.by.account_id),
             Word(&upload.kind),
             Word(&upload.version),
             Word(&upload.channel.unwrap_or_default()),

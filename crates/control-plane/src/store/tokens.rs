@@ -1,9 +1,11 @@
 //! Accounts, people's tokens and enrolment tokens.
 
 use jiff::Timestamp;
+use novacula_protocol::people::Action;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use uuid::Uuid;
 
+use super::activity::{Deed, append};
 use super::column::{Time, Word};
 use super::{Sql, Store, StoreError};
 use crate::key::EnrolmentToken;
@@ -69,7 +71,15 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn add_enrolment_token(&self, token: EnrolmentToken) -> Result<(), StoreError> {
-        self.write(move |sql| insert(sql, &token)).await
+        self.write(move |sql| {
+            insert(sql, &token)?;
+            let target = token.id.to_string();
+            let after = serde_json::json!({"maxUses": token.max_uses, "expiresAt": token.expires_at});
+            let action = Action::EnrolmentTokenIssued;
+            let deed = Deed::by(&token.created_by, token.account_id, token.created_at, action);
+            append(sql, Deed { target: &target, after: Some(after), ..deed })
+        })
+        .await
     }
 
     /// The enrolment tokens of an account, newest first, from below `before`.
@@ -102,16 +112,25 @@ impl Store {
     /// When the store does not answer.
     pub async fn revoke_enrolment_token(
         &self,
-        account_id: Uuid,
+        by: Person,
         id: Uuid,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.write(move |sql| {
+            let is_known = sql
+                .prepare_cached("SELECT 1 FROM enrolment_tokens WHERE id = ?1 AND account_id = ?2")?
+                .exists(params![Word(&id), Word(&by.account_id)])?;
             let touched = sql.execute(
-                "UPDATE enrolment_tokens SET revoked_at = coalesce(revoked_at, ?3) WHERE id = ?1 AND account_id = ?2",
-                params![Word(&id), Word(&account_id), Time(now)],
+                "UPDATE enrolment_tokens SET revoked_at = ?3
+                 WHERE id = ?1 AND account_id = ?2 AND revoked_at IS NULL",
+                params![Word(&id), Word(&by.account_id), Time(now)],
             )?;
-            Ok(touched > 0)
+            if touched > 0 {
+                let target = id.to_string();
+                let deed = Deed::by(&by.name, by.account_id, now, Action::EnrolmentTokenRevoked);
+                append(sql, Deed { target: &target, ..deed })?;
+            }
+            Ok(is_known)
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! Upgrades: requested as compare-and-swap, moved by reports, ended by the clock.
 
 use jiff::Timestamp;
-use novacula_protocol::people;
+use novacula_protocol::people::{self, Action};
 use novacula_protocol::reach;
 use novacula_protocol::spec::{Confirm, Intent};
 use novacula_protocol::sync::{LogLine, UpgradeReport};
@@ -10,9 +10,10 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 use semver::Version;
 use uuid::Uuid;
 
+use super::activity::{CONTROL_PLANE, Deed, append};
 use super::column::{Count, Json, Word};
 use super::{Sql, Store, StoreError, executors, releases, upgrade_rows as rows};
-use crate::executor::Snapshot;
+use crate::executor::{Executor, Snapshot};
 use crate::upgrade::{self, Upgrade};
 
 /// The most log lines that are kept of one upgrade: an executor gone mad must not fill the disk.
@@ -121,6 +122,9 @@ impl Store {
                 return Ok(None);
             }
             rows::update(sql, &after)?;
+            if let Some(at) = after.shown.ended_at {
+                note(sql, CONTROL_PLANE, Action::UpgradeEnded, (Some(&known), &after), at)?;
+            }
             executors::revised(sql, executor_id).map(Some)
         })
         .await
@@ -250,25 +254,33 @@ fn request(sql: &Connection, order: &UpgradeOrder) -> Sql<Result<Snapshot, Reque
         artifact,
     };
     rows::insert(sql, &upgrade)?;
+    note(sql, &order.by.name, Action::UpgradeRequested, (None, &upgrade), order.now)?;
     executors::revised(sql, executor.id).map(Ok)
 }
 
 /// Moves the upgrade a report is about, and keeps the lines it brings; answers whether anything changed.
 pub(super) fn absorb_report(
     sql: &Connection,
-    executor_id: Uuid,
+    executor: &Executor,
     report: &UpgradeReport,
     now: Timestamp,
 ) -> Sql<bool> {
     let known = sql
         .prepare_cached("SELECT * FROM upgrades WHERE id = ?1 AND executor_id = ?2")?
-        .query_row(params![report.upgrade_id, Word(&executor_id)], rows::read)
+        .query_row(params![report.upgrade_id, Word(&executor.id)], rows::read)
         .optional()?;
     let Some(known) = known.filter(|known| upgrade::is_about(report, known)) else { return Ok(false) };
     let moved = upgrade::absorb(&known, report, now);
     let has_moved = upgrade::is_durable_change(&known, &moved);
     if has_moved {
         rows::update(sql, &moved)?;
+        let actor = format!("executor {}", executor.name);
+        if !known.is_picked_up() && moved.is_picked_up() {
+            note(sql, &actor, Action::UpgradeStarted, (Some(&known), &moved), now)?;
+        }
+        if known.is_open() != moved.is_open() || known.ended_by_server != moved.ended_by_server {
+            note(sql, &actor, Action::UpgradeEnded, (Some(&known), &moved), now)?;
+        }
     }
     for line in &report.log {
         sql.prepare_cached(
@@ -285,6 +297,33 @@ pub(super) fn absorb_report(
         ])?;
     }
     Ok(has_moved)
+}
+
+/// Tells of an upgrade under the id of the upgrade and the name of its executor.
+fn note(
+    sql: &Connection,
+    actor: &str,
+    action: Action,
+    (before, after): (Option<&Upgrade>, &Upgrade),
+    now: Timestamp,
+) -> Sql<()> {
+    let json = |upgrade: &Upgrade| {
+        let shown = &upgrade.shown;
+        serde_json::json!({
+            "executorId": shown.executor_id, "fromVersion": shown.from_version,
+            "targetVersion": shown.target_version, "stage": shown.stage, "status": shown.status,
+            "error": shown.error.as_ref().map(|error| &error.code),
+        })
+    };
+    let said = after.shown.error.as_ref().map(|error| error.message.as_str());
+    let reason = match action {
+        Action::UpgradeRequested => &after.shown.description,
+        _ => said.unwrap_or_default(),
+    };
+    let (before, json_after) = (before.map(json), Some(json(after)));
+    let deed = Deed::by(actor, after.account_id, now, action);
+    let (target, name) = (after.shown.id.as_str(), after.shown.executor_name.as_str());
+    append(sql, Deed { target, name, reason, before, after: json_after, ..deed })
 }
 
 pub(super) fn latest(sql: &Connection, executor_id: Uuid) -> Sql<Option<Upgrade>> {

@@ -1,0 +1,176 @@
+//! Who did what, when and why: the entries of the activity, and how they are chained and exported.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Action {
+    /// An artifact came in.
+    #[serde(rename = "release.uploaded")]
+    ReleaseUploaded,
+    /// From now on it is offered.
+    #[serde(rename = "release.published")]
+    ReleasePublished,
+    /// It is offered no more.
+    #[serde(rename = "release.yanked")]
+    ReleaseYanked,
+    /// Its channel or its notes.
+    #[serde(rename = "release.changed")]
+    ReleaseChanged,
+    /// A name synced for the first time.
+    #[serde(rename = "executor.created")]
+    ExecutorCreated,
+    /// An enrolment token was exchanged for a key.
+    #[serde(rename = "executor.enrolled")]
+    ExecutorEnrolled,
+    /// It was removed from the list.
+    #[serde(rename = "executor.deleted")]
+    ExecutorDeleted,
+    /// Its host was put on hold, or the hold changed.
+    #[serde(rename = "executor.held")]
+    ExecutorHeld,
+    /// The hold of its host ended.
+    #[serde(rename = "executor.unheld")]
+    ExecutorUnheld,
+    /// A person made a key.
+    #[serde(rename = "key.issued")]
+    KeyIssued,
+    /// A key ended.
+    #[serde(rename = "key.revoked")]
+    KeyRevoked,
+    /// A person made an enrolment token.
+    #[serde(rename = "enrolmentToken.issued")]
+    EnrolmentTokenIssued,
+    /// An enrolment token ended.
+    #[serde(rename = "enrolmentToken.revoked")]
+    EnrolmentTokenRevoked,
+    /// A person asked for an upgrade.
+    #[serde(rename = "upgrade.requested")]
+    UpgradeRequested,
+    /// The executor picked it up.
+    #[serde(rename = "upgrade.started")]
+    UpgradeStarted,
+    /// It completed, failed, went back or was not picked up in time.
+    #[serde(rename = "upgrade.ended")]
+    UpgradeEnded,
+}
+
+impl std::fmt::Display for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let word = serde_json::to_value(self).unwrap_or_default();
+        f.write_str(word.as_str().unwrap_or_default())
+    }
+}
+
+/// One entry. It is written once and never changed; the chain is over these fields, so none may be added or renamed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activity {
+    /// Counts from 1 inside the account, without gaps.
+    pub id: u64,
+    /// By the control plane's clock.
+    pub at: Timestamp,
+    /// A person's name, `executor NAME`, `enrolment token ID` or `control plane`.
+    pub actor: String,
+    /// What was done.
+    pub action: Action,
+    /// The id of what it was done to.
+    pub target: String,
+    /// What that was called then: a name or a version.
+    pub name: String,
+    /// Why, where somebody said so.
+    pub reason: String,
+    /// What it was, as far as it changed.
+    pub before: Option<Value>,
+    /// What it is since.
+    pub after: Option<Value>,
+    /// The chain up to this entry, lower-case hex.
+    pub hash: String,
+}
+
+/// `GET /activity/verify`: whether the chain holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActivityVerdict {
+    /// Every entry is as it was written, and none is missing before the last.
+    pub intact: bool,
+    /// The first entry that does not fit the one before it.
+    pub first_broken: Option<u64>,
+    /// How many there are.
+    pub entries: u64,
+    /// The hash of the last: whoever keeps it elsewhere sees later whether entries were cut off the end.
+    pub head: String,
+}
+
+impl Activity {
+    /// The names of the cells of [`Self::csv`].
+    pub const CSV_HEAD: &str = "id,at,actor,action,target,name,reason,before,after,hash\r\n";
+
+    /// One line of a table, with no cell that a spreadsheet would run.
+    #[must_use]
+    pub fn csv(&self) -> String {
+        let json = |value: &Option<Value>| value.as_ref().map(ToString::to_string).unwrap_or_default();
+        let cells = [
+            self.id.to_string(),
+            self.at.to_string(),
+            self.actor.clone(),
+            self.action.to_string(),
+            self.target.clone(),
+            self.name.clone(),
+            self.reason.clone(),
+            json(&self.before),
+            json(&self.after),
+            self.hash.clone(),
+        ];
+        format!("{}\r\n", cells.map(|text| cell(&text)).join(","))
+    }
+}
+
+/// Spreadsheets take what begins with one of these for a formula, also behind white space and in its wide form.
+fn cell(text: &str) -> String {
+    let begins = text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
+    let defused = if begins || text.starts_with(['\t', '\r', '\n']) { "'" } else { "" };
+    format!("\"{defused}{}\"", text.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry() -> Activity {
+        Activity {
+            id: 7,
+            at: "2026-11-21T08:00:00.123Z".parse().unwrap(),
+            actor: "owner".into(),
+            action: Action::UpgradeRequested,
+            target: "t".into(),
+            name: "host-1".into(),
+            reason: "because \"of\"\nthis".into(),
+            before: None,
+            after: Some(serde_json::json!({"b": 1, "a": "<b>"})),
+            hash: String::new(),
+        }
+    }
+
+    #[test]
+    fn no_cell_of_an_export_is_a_formula() {
+        for (text, expected) in [
+            ("plain", "\"plain\""),
+            ("", "\"\""),
+            ("=1+1", "\"'=1+1\""),
+            ("+1", "\"'+1\""),
+            ("-1", "\"'-1\""),
+            ("@x", "\"'@x\""),
+            ("  =1", "\"'  =1\""),
+            ("\t=1", "\"'\t=1\""),
+            ("＝1", "\"'＝1\""),
+            ("a=b", "\"a=b\""),
+            ("a\"b,\nc", "\"a\"\"b,\nc\""),
+        ] {
+            assert_eq!(cell(text), expected);
+        }
+        let line = entry().csv();
+        assert!(line.contains(r#","because ""of"""#) && line.ends_with("\"\"\r\n"), "{line}");
+    }
+}
