@@ -12,7 +12,7 @@ use crate::connection;
 use crate::control_plane::ControlPlane;
 use crate::ending::{Ending, Failure, wrong_usage};
 use crate::terminal::Terminal;
-use crate::{executor, release, upgrade};
+use crate::{activity, executor, release, upgrade};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 failed (also: a watched upgrade did not complete), 2 wrong usage, 3 nothing to do, \
@@ -47,6 +47,9 @@ enum Command {
     /// Request, list, show and watch upgrades
     #[command(subcommand)]
     Upgrade(upgrade::Command),
+    /// See who did what, when and why
+    #[command(subcommand)]
+    Activity(activity::Command),
     Completions(Completions),
 }
 
@@ -67,6 +70,7 @@ impl CommandLine {
             Command::Completions(completions) => completions.run(&terminal),
             Command::Release(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Executor(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
+            Command::Activity(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Upgrade(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
         };
         result.unwrap_or_else(|error| {

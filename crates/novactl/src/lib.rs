@@ -3,6 +3,7 @@
 //! Everything it does is a call of the control plane's API for people; it keeps no state of its own. `terminal` is the
 //! only home of printing, `control_plane` the only home of network.
 
+mod activity;
 mod answer;
 mod command_line;
 mod completions;

@@ -63,6 +63,12 @@ impl Terminal {
         Ok(())
     }
 
+    /// A whole table as text for a file; where it is shown instead, it is as harmless as the rest.
+    pub fn table_text(&self, text: &str) -> anyhow::Result<()> {
+        let harmless = |c: char| if is_unprintable(c) && !matches!(c, '\r' | '\n') { '\u{fffd}' } else { c };
+        self.bytes(text.chars().map(harmless).collect::<String>().as_bytes())
+    }
+
     /// A result for machines, laid out for the eye.
     pub fn json(&self, value: &impl Serialize) -> anyhow::Result<()> {
         self.bytes(format!("{}\n", escaped(&serde_json::to_string_pretty(value)?)).as_bytes())

@@ -6,6 +6,7 @@
     reason = "a test writes files, runs programs, and ends where something is not as it must be"
 )]
 
+mod activity;
 mod command_line;
 mod control_plane;
 mod executors;
