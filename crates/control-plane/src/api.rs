@@ -6,6 +6,7 @@ pub(crate) mod enroll;
 pub(crate) mod enrolment_tokens;
 pub(crate) mod executor_keys;
 pub(crate) mod executors;
+pub(crate) mod explain;
 pub(crate) mod health;
 pub(crate) mod releases;
 pub(crate) mod request_upgrade;

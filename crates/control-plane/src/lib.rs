@@ -28,6 +28,7 @@ mod secrets;
 mod store;
 
 mod executor;
+mod explain;
 mod key;
 mod presence;
 mod range;

@@ -14,7 +14,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::api::{
-    activity, artifacts, enroll, enrolment_tokens, executor_keys, executors, health, releases,
+    activity, artifacts, enroll, enrolment_tokens, executor_keys, executors, explain, health, releases,
     request_upgrade, sync, upgrades, upload,
 };
 use crate::app::App;
@@ -51,6 +51,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         // People: the fleet
         .route("/executors", get(executors::list))
         .route("/executors/{id}", get(executors::show).delete(executors::delete))
+        .route("/executors/{id}/explain", get(explain::show))
         .route("/executors/{id}/upgrade", post(request_upgrade::request))
         .route("/upgrades", get(upgrades::list))
         .route("/upgrades/{id}", get(upgrades::show))
@@ -167,6 +168,7 @@ mod tests {
             (Method::GET, "/api/v1/executors".to_owned()),
             (Method::GET, format!("/api/v1/executors/{id}")),
             (Method::DELETE, format!("/api/v1/executors/{id}")),
+            (Method::GET, format!("/api/v1/executors/{id}/explain")),
             (Method::POST, format!("/api/v1/executors/{id}/upgrade")),
             (Method::GET, "/api/v1/upgrades".to_owned()),
             (Method::GET, format!("/api/v1/upgrades/{id}")),

@@ -2,6 +2,7 @@
 
 mod agent_config;
 mod enroll;
+mod explain;
 mod list;
 mod new_file;
 mod show;
@@ -17,6 +18,7 @@ pub const EXECUTORS: &str = "/executors";
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     Enroll(enroll::Enroll),
+    Explain(explain::Explain),
     List(list::List),
     Show(show::Show),
 }
@@ -26,6 +28,7 @@ impl Command {
     pub fn run(&self, control_plane: &ControlPlane, terminal: &Terminal) -> anyhow::Result<Ending> {
         match self {
             Self::Enroll(enroll) => enroll.run(control_plane, terminal),
+            Self::Explain(explain) => explain.run(control_plane, terminal),
             Self::List(list) => list.run(control_plane, terminal),
             Self::Show(show) => show.run(control_plane, terminal),
         }

@@ -1,6 +1,7 @@
 //! What people and novactl see of releases, executors and upgrades.
 
 mod activity;
+mod explanation;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 pub use activity::{Action, Activity, ActivityVerdict};
+pub use explanation::{Explanation, Rule};
 
 use crate::reach::Candidate;
 use crate::spec::{Confirm, Direction, Intent, Kind};

@@ -121,3 +121,22 @@ fn an_executor_is_shown_with_where_it_can_go_and_why_not_further() {
     let said = novactl(&server.url(), &["executor", "show", EXECUTOR, "--json"]);
     assert_eq!(said.json()["availableUpgrades"][1]["allowedAsDirectTarget"], false);
 }
+
+#[test]
+fn what_stops_an_executor_is_told_in_one_sentence() {
+    let explained = json!({
+        "rule": "held", "message": "the host of `host-1` is on hold\u{1b}[2J", "targetVersion": "1.1.0", "upgradeId": null
+    });
+    let server = Recorder::start(move |asked| match asked.line.as_str() {
+        line if line.contains("/explain") => (200, explained.to_string()),
+        line if line.contains(EXECUTOR) => (200, samples::executor_in_full("host-1", "1.0.0").to_string()),
+        _ => (200, samples::page(&[samples::executor("host-1", "1.0.0")])),
+    });
+    let said = novactl(&server.url(), &["executor", "explain", "host-1", "--target-version", "1.1.0"]);
+    assert!(said.code == 0 && said.stdout.contains("is on hold"), "{said:?}");
+    assert!(!said.stdout.contains('\u{1b}'), "{said:?}");
+    let asked = server.lines().pop().unwrap();
+    assert_eq!(asked, format!("GET /api/v1/executors/{EXECUTOR}/explain?targetVersion=1.1.0"));
+    let said = novactl(&server.url(), &["executor", "explain", EXECUTOR, "--json"]);
+    assert_eq!(said.json()["rule"], "held", "{said:?}");
+}
