@@ -8,6 +8,7 @@ pub(crate) mod executor_keys;
 pub(crate) mod executors;
 pub(crate) mod explain;
 pub(crate) mod health;
+pub(crate) mod preflight;
 pub(crate) mod releases;
 pub(crate) mod request_upgrade;
 pub(crate) mod sync;

@@ -37,6 +37,8 @@ pub struct Executor {
     pub labels: BTreeMap<String, String>,
     /// A sysadmin's hold.
     pub held: Option<Held>,
+    /// The names of the checks it was asked for and has not answered.
+    pub checks: Vec<String>,
     /// Starts of the service since boot; kept with the presence.
     pub restarts: u32,
     /// Its last sync; kept with the presence.
@@ -54,11 +56,26 @@ pub struct Snapshot {
     pub upgrade: Option<Upgrade>,
 }
 
+/// What an executor is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asks {
+    /// Its open upgrade, due or not.
+    pub upgrade: Option<Box<Upgrade>>,
+    /// The names of the checks to run.
+    pub checks: Vec<String>,
+}
+
 impl Snapshot {
     /// The upgrade that has not ended.
     #[must_use]
     pub fn open_upgrade(&self) -> Option<&Upgrade> {
         self.upgrade.as_ref().filter(|upgrade| upgrade.is_open())
+    }
+
+    /// What the answer to a sync is made from.
+    #[must_use]
+    pub fn asks(&self) -> Asks {
+        Asks { upgrade: self.open_upgrade().cloned().map(Box::new), checks: self.executor.checks.clone() }
     }
 
     /// What people see.
@@ -102,6 +119,7 @@ impl Executor {
             target: said.target.clone(),
             labels: said.labels.clone(),
             held: said.held.clone(),
+            checks: Vec::new(),
             restarts: said.restarts,
             last_seen_at: now,
             created_at: now,
@@ -125,6 +143,12 @@ impl Executor {
             && self.target == said.target
             && self.labels == said.labels
             && self.held == said.held
+    }
+
+    /// The sync answers a check that was asked for.
+    #[must_use]
+    pub fn is_answered_by(&self, said: &SyncRequest) -> bool {
+        said.preflight.iter().any(|result| self.checks.contains(&result.check))
     }
 
     /// Where it stands, for the rules of reachability.

@@ -14,7 +14,7 @@ use novacula_protocol::people::{self, Presence};
 use novacula_protocol::sync::SyncRequest;
 use uuid::Uuid;
 
-use crate::executor::{IdentityRefused, Snapshot};
+use crate::executor::{Asks, IdentityRefused, Snapshot};
 use crate::key::ExecutorKey;
 use crate::metrics::Census;
 use crate::presence::presence;
@@ -64,8 +64,8 @@ pub struct KeyHolder {
 /// What a sync means to the memory.
 #[derive(Debug)]
 pub enum Heard {
-    /// Nothing new; the open upgrade, if any.
-    Known(Option<Box<Upgrade>>),
+    /// Nothing new; what it is asked to do.
+    Known(Asks),
     /// Something the store has to hear first.
     News,
 }
@@ -131,7 +131,7 @@ impl Fleet {
             let name = said.name.clone();
             return Err(IdentityRefused::KindMismatch { name, fixed: executor.kind, said: said.kind });
         }
-        if executor.key_id != by.key_id || !executor.knows(said) {
+        if executor.key_id != by.key_id || !executor.knows(said) || executor.is_answered_by(said) {
             return Ok(Heard::News);
         }
         if let Some(report) = &said.upgrade {
@@ -154,7 +154,7 @@ impl Fleet {
         executor.last_seen_at = now;
         executor.restarts = said.restarts;
         entry.was_heard_since_kept = true;
-        Ok(Heard::Known(entry.snapshot.open_upgrade().cloned().map(Box::new)))
+        Ok(Heard::Known(entry.snapshot.asks()))
     }
 
     /// Takes over what was committed, unless something newer has been already.

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::executor::{IdentityRefused, Snapshot};
+use crate::executor::{Asks, IdentityRefused, Snapshot};
 use crate::fleet::{Heard, KeyHolder};
 use crate::key::{ExecutorKey, NewKey};
 use crate::secrets::SecretHash;
 use crate::store::{Person, RequestRefused, StoreError, UpgradeOrder};
-use crate::upgrade::Upgrade;
 
 /// A caller that hangs up in the middle must not part the memory from the store, so the work runs without it.
 async fn to_the_end<T: Send + 'static>(
@@ -22,15 +21,15 @@ async fn to_the_end<T: Send + 'static>(
 }
 
 impl App {
-    /// Takes a sync in and answers the upgrade that is open, if any.
+    /// Takes a sync in and answers what the executor is asked to do.
     pub(crate) async fn hear_sync(
         self: &Arc<Self>,
         by: KeyHolder,
         said: SyncRequest,
         now: Timestamp,
-    ) -> Result<Result<Option<Box<Upgrade>>, IdentityRefused>, StoreError> {
+    ) -> Result<Result<Asks, IdentityRefused>, StoreError> {
         match self.fleet.hear(by, &said, now) {
-            Ok(Heard::Known(open)) => return Ok(Ok(open)),
+            Ok(Heard::Known(asks)) => return Ok(Ok(asks)),
             Ok(Heard::News) => {}
             Err(refused) => return Ok(Err(refused)),
         }
@@ -39,10 +38,10 @@ impl App {
             let restarts = said.restarts;
             let stored = app.store.sync(by.key_id, app.clock.new_id(), said, now).await?;
             Ok(stored.map(|snapshot| {
-                let (id, open) = (snapshot.executor.id, snapshot.open_upgrade().cloned().map(Box::new));
+                let (id, asks) = (snapshot.executor.id, snapshot.asks());
                 app.fleet.absorb(snapshot, now);
                 app.fleet.seen(id, restarts, now);
-                open
+                asks
             }))
         })
         .await
@@ -60,6 +59,24 @@ impl App {
                 app.fleet.absorb(snapshot.clone(), now);
             }
             Ok(stored)
+        })
+        .await
+    }
+
+    /// Asks an executor for checks; `false` when the account has no such executor.
+    pub(crate) async fn ask_for_checks(
+        self: &Arc<Self>,
+        by: Person,
+        id: Uuid,
+        checks: Vec<String>,
+    ) -> Result<bool, StoreError> {
+        let app = Arc::clone(self);
+        to_the_end(async move {
+            let now = app.clock.now();
+            let stored = app.store.ask_for_checks(by, id, checks, now).await?;
+            let is_known = stored.is_some();
+            stored.into_iter().for_each(|snapshot| app.fleet.absorb(snapshot, now));
+            Ok(is_known)
         })
         .await
     }

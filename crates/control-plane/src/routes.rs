@@ -14,8 +14,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::api::{
-    activity, artifacts, enroll, enrolment_tokens, executor_keys, executors, explain, health, releases,
-    request_upgrade, sync, upgrades, upload,
+    activity, artifacts, enroll, enrolment_tokens, executor_keys, executors, explain, health, preflight,
+    releases, request_upgrade, sync, upgrades, upload,
 };
 use crate::app::App;
 use crate::clock::Clock;
@@ -52,6 +52,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/executors", get(executors::list))
         .route("/executors/{id}", get(executors::show).delete(executors::delete))
         .route("/executors/{id}/explain", get(explain::show))
+        .route("/executors/{id}/preflight", get(preflight::show).post(preflight::ask))
         .route("/executors/{id}/upgrade", post(request_upgrade::request))
         .route("/upgrades", get(upgrades::list))
         .route("/upgrades/{id}", get(upgrades::show))
@@ -169,6 +170,8 @@ mod tests {
             (Method::GET, format!("/api/v1/executors/{id}")),
             (Method::DELETE, format!("/api/v1/executors/{id}")),
             (Method::GET, format!("/api/v1/executors/{id}/explain")),
+            (Method::GET, format!("/api/v1/executors/{id}/preflight")),
+            (Method::POST, format!("/api/v1/executors/{id}/preflight")),
             (Method::POST, format!("/api/v1/executors/{id}/upgrade")),
             (Method::GET, "/api/v1/upgrades".to_owned()),
             (Method::GET, format!("/api/v1/upgrades/{id}")),

@@ -24,6 +24,9 @@ pub fn checked(mut said: SyncRequest) -> Result<SyncRequest, String> {
     if let Some(held) = &mut said.held {
         cut(&mut held.reason);
     }
+    for result in &mut said.preflight {
+        cut(&mut result.note);
+    }
     if let Some(report) = &mut said.upgrade {
         text("upgrade.upgradeId", &report.upgrade_id, MAX_NAME)?;
         // The store counts in signed numbers.

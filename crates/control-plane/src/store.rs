@@ -7,6 +7,7 @@ mod backup;
 mod column;
 mod executors;
 mod keys;
+mod preflight;
 mod releases;
 mod schema;
 mod tokens;

@@ -1,6 +1,7 @@
 //! What people and novactl see of releases, executors and upgrades.
 
 mod activity;
+mod checks;
 mod explanation;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 pub use activity::{Action, Activity, ActivityVerdict};
+pub use checks::{Checked, Preflight, PreflightRequest};
 pub use explanation::{Explanation, Rule};
 
 use crate::reach::Candidate;

@@ -25,8 +25,8 @@ pub(crate) async fn sync(
     let said = said::checked(said).map_err(ApiError::invalid)?;
     let now = app.clock.now();
     let support = reach::support(&said.current_version, &app.version);
-    let open = app.hear_sync(by, said, now).await??;
-    let pending_upgrade = match open.filter(|open| open.is_offered(now)) {
+    let asks = app.hear_sync(by, said, now).await??;
+    let pending_upgrade = match asks.upgrade.filter(|open| open.is_offered(now)) {
         Some(open) => {
             let base = base_url(app.rules.public_url.as_deref(), &headers)?;
             let download_url = format!("{base}/api/v1/artifacts/{}", open.artifact.sha256);
@@ -41,7 +41,7 @@ pub(crate) async fn sync(
         support,
         sync_interval_ms: app.rules.sync_interval_ms,
         pending_upgrade,
-        preflight: Vec::new(),
+        preflight: asks.checks,
     }))
 }
 

@@ -63,6 +63,7 @@ fn free() -> Snapshot {
             target: TARGET.into(),
             labels: std::collections::BTreeMap::new(),
             held: None,
+            checks: Vec::new(),
             restarts: 0,
             last_seen_at: at(0),
             created_at: at(0),

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Json, Time, Word};
-use super::{Person, Sql, Store, StoreError, keys, upgrades};
+use super::{Person, Sql, Store, StoreError, keys, preflight, upgrades};
 use crate::executor::{Executor, IdentityRefused, Snapshot, claim_name};
 
 /// When an executor was last heard, and how often its service had started since boot.
@@ -139,7 +139,9 @@ fn sync(
         Some(report) => upgrades::absorb_report(sql, &executor, report, now)?,
         None => false,
     };
-    if has_news || executor.key_id != key_id || !executor.knows(said) || executor.revision == 0 {
+    let has_results = preflight::absorb_results(sql, &mut executor, &said.preflight, now)?;
+    if has_news || has_results || executor.key_id != key_id || !executor.knows(said) || executor.revision == 0
+    {
         note_hold(sql, &executor, said, now)?;
         executor.hear(said);
         executor.key_id = key_id;
@@ -224,7 +226,7 @@ fn update(sql: &Connection, executor: &Executor) -> Sql<()> {
     let revision = i64::try_from(executor.revision).unwrap_or(i64::MAX);
     sql.prepare_cached(
         "UPDATE executors SET key_id = ?2, revision = ?3, current_version = ?4, channel = ?5, target = ?6, labels = ?7,
-           held = ?8 WHERE id = ?1",
+           held = ?8, checks = ?9 WHERE id = ?1",
     )?
     .execute(params![
         Word(&executor.id),
@@ -235,6 +237,7 @@ fn update(sql: &Connection, executor: &Executor) -> Sql<()> {
         executor.target,
         Json(&executor.labels),
         executor.held.as_ref().map(Json),
+        Json(&executor.checks),
     ])?;
     Ok(())
 }
@@ -252,6 +255,7 @@ fn executor_of(row: &Row<'_>) -> Sql<Executor> {
         target: row.get("target")?,
         labels: row.get::<_, Json<_>>("labels")?.0,
         held: row.get::<_, Option<Json<_>>>("held")?.map(|Json(held)| held),
+        checks: row.get::<_, Json<_>>("checks")?.0,
         restarts: row.get("restarts")?,
         last_seen_at: row.get::<_, Time>("last_seen_at")?.0,
         created_at: row.get::<_, Time>("created_at")?.0,

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 /// Numbered as in the folder; never changed once released, only added to.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_spine.sql"), include_str!("migrations/0002_activity.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_spine.sql"),
+    include_str!("migrations/0002_activity.sql"),
+    include_str!("migrations/0003_preflight.sql"),
+];
 
 /// Why the database cannot be opened.
 #[derive(Debug, thiserror::Error)]

@@ -34,6 +34,9 @@ pub enum Action {
     /// The hold of its host ended.
     #[serde(rename = "executor.unheld")]
     ExecutorUnheld,
+    /// A person asked for checks of its host.
+    #[serde(rename = "preflight.requested")]
+    PreflightRequested,
     /// A person made a key.
     #[serde(rename = "key.issued")]
     KeyIssued,
