@@ -5,6 +5,7 @@ mod enroll;
 mod explain;
 mod list;
 mod new_file;
+mod preflight;
 mod show;
 
 use novacula_protocol::people::Executor;
@@ -20,6 +21,7 @@ pub enum Command {
     Enroll(enroll::Enroll),
     Explain(explain::Explain),
     List(list::List),
+    Preflight(preflight::Ask),
     Show(show::Show),
 }
 
@@ -30,6 +32,7 @@ impl Command {
             Self::Enroll(enroll) => enroll.run(control_plane, terminal),
             Self::Explain(explain) => explain.run(control_plane, terminal),
             Self::List(list) => list.run(control_plane, terminal),
+            Self::Preflight(ask) => ask.run(control_plane, terminal),
             Self::Show(show) => show.run(control_plane, terminal),
         }
     }

@@ -46,7 +46,7 @@ impl Watch {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the only home of waiting")]
+#[expect(clippy::disallowed_methods, reason = "it waits because that was asked for")]
 /// Shows every change of an upgrade until nothing more will come of it.
 pub fn until_it_ends(
     control_plane: &ControlPlane,

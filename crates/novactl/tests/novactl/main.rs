@@ -11,6 +11,7 @@ mod command_line;
 mod control_plane;
 mod executors;
 mod novactl;
+mod preflight;
 mod publish;
 mod recorder;
 mod release_script;
