@@ -174,6 +174,8 @@ fn read(row: &Row<'_>) -> Sql<Activity> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::NewKey;
+    use crate::secrets::SecretHash;
 
     #[tokio::test]
     async fn whoever_changes_the_activity_behind_our_back_breaks_the_chain() {
@@ -209,6 +211,31 @@ mod tests {
             let verdict = store.verify_activity(account).await.unwrap();
             assert_eq!((verdict.first_broken, verdict.intact), (broken, broken.is_none()), "{tampering}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_told_is_not_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("novacula.sqlite");
+        let store = Store::open(&path).unwrap();
+        let account_id = Uuid::from_u128(1);
+        store.write(move |sql| three_entries(sql, account_id)).await.unwrap();
+        let trigger = "CREATE TRIGGER full BEFORE INSERT ON activity BEGIN SELECT RAISE(ABORT, 'no'); END";
+        Connection::open(&path).unwrap().execute_batch(trigger).unwrap();
+        let key = NewKey {
+            id: Uuid::from_u128(2),
+            account_id,
+            hash: SecretHash::of("nva_1"),
+            bound_name: None,
+            enrolment_token_id: None,
+            created_by: "owner".into(),
+            created_at: Timestamp::UNIX_EPOCH,
+        };
+        assert!(store.add_key(key.clone()).await.is_err());
+        assert_eq!(store.live_keys().await.unwrap(), []);
+        Connection::open(&path).unwrap().execute_batch("DROP TRIGGER full").unwrap();
+        store.add_key(key).await.unwrap();
+        assert_eq!(store.verify_activity(account_id).await.unwrap().entries, 4);
     }
 
     fn three_entries(sql: &Connection, account_id: Uuid) -> Sql<()> {

@@ -105,6 +105,29 @@ mod tests {
     }
 
     #[test]
+    fn a_database_of_the_first_program_is_brought_along_with_what_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("novacula.sqlite");
+        let first = Connection::open(&path).unwrap();
+        first.execute_batch(MIGRATIONS[0]).unwrap();
+        first
+            .execute_batch(
+                "PRAGMA user_version = 1;
+                 INSERT INTO accounts VALUES ('a', 'default', 0);
+                 INSERT INTO executor_keys VALUES ('k', 'a', x'00', 'host-1', NULL, 'owner', 0, NULL);
+                 INSERT INTO executors VALUES
+                   ('e', 'a', 'k', 1, 'host-1', 'agent', '1.0.0', 'stable', 't', '{}', NULL, 0, 0, 0, NULL);",
+            )
+            .unwrap();
+        drop(first);
+        let sql = open(&path).unwrap();
+        let kept: (String, String) = sql
+            .query_row("SELECT name, checks FROM executors", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!(kept, ("host-1".to_owned(), "[]".to_owned()));
+    }
+
+    #[test]
     fn a_file_that_is_no_database_is_refused_in_one_sentence() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("novacula.sqlite");

@@ -30,6 +30,10 @@ impl Executor {
             "target": builds::target(), "labels": {}, "bootId": "b", "restarts": 0, "held": null,
             "upgrade": upgrade, "preflight": []
         });
+        self.say(&body)
+    }
+
+    fn say(&self, body: &Value) -> Value {
         let mut answer = ureq::post(format!("{}/api/v1/syncExecutor", self.url))
             .header("authorization", format!("Bearer {}", self.key))
             .send(body.to_string().as_bytes())
@@ -252,4 +256,41 @@ fn a_watch_goes_on_while_the_control_plane_restarts() {
     executor.carry_out("1.0.0", &[("COMPLETED", "COMPLETED", Value::Null)], "1.1.0");
     let ended = wait_for("the watch ends", LIMIT, || watch.try_wait().unwrap());
     assert_eq!(ended.code(), Some(0), "{}", std::fs::read_to_string(&told).unwrap());
+}
+
+#[test]
+fn what_waits_is_explained_checked_and_told_afterwards() {
+    let way = Way::new();
+    let executor = way.enrol("host-1", "1.0.0");
+    let explained = way.novactl(&["executor", "explain", "host-1"]);
+    assert!(explained.code == 0 && explained.stdout.contains("no release"), "{explained:?}");
+    way.publish("1.1.0", &way.artifact("1.1.0"), &[]);
+    let explained = way.novactl(&["executor", "explain", "host-1", "--json"]);
+    assert_eq!(
+        (&explained.json()["rule"], &explained.json()["targetVersion"]),
+        (&json!("nothing"), &json!("1.1.0"))
+    );
+
+    let asked = way.novactl(&["executor", "preflight", "host-1", "--check", "disk_space"]);
+    assert!(asked.code == 0 && asked.stdout.contains("waiting"), "{asked:?}");
+    let answer = wait_for("the executor is asked for the check", LIMIT, || {
+        Some(executor.sync("1.0.0", &Value::Null))
+            .filter(|answer| answer["preflight"] == json!(["disk_space"]))
+    });
+    assert_eq!(answer["pendingUpgrade"], Value::Null);
+    executor.say(&json!({
+        "name": "host-1", "kind": "agent", "currentVersion": "1.0.0", "channel": "stable", "target": builds::target(),
+        "preflight": [{ "check": "disk_space", "ok": false, "note": "1 MiB free" }]
+    }));
+    let answer = executor.sync("1.0.0", &Value::Null);
+    assert_eq!(answer["preflight"], json!([]));
+
+    let told = way.novactl(&["activity", "list", "--target", "host-1", "--json"]);
+    let actions: Vec<_> =
+        told.json()["items"].as_array().unwrap().iter().map(|e| e["action"].clone()).collect();
+    assert_eq!(actions, ["preflight.requested", "executor.created", "key.issued"]);
+    let verdict = way.novactl(&["activity", "verify"]);
+    assert!(verdict.code == 0 && verdict.stdout.contains("5 entries"), "{verdict:?}");
+    let export = way.novactl(&["activity", "list", "--csv"]);
+    assert_eq!(export.stdout.lines().count(), 1 + 5, "{export:?}");
 }
