@@ -214,6 +214,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_entry_that_is_rewritten_with_its_own_hash_breaks_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("novacula.sqlite");
+        let store = Store::open(&path).unwrap();
+        let account = Uuid::from_u128(1);
+        store.write(move |sql| three_entries(sql, account)).await.unwrap();
+        let entries = store.activity(account, Wanted { limit: 3, ..Wanted::default() }).await.unwrap();
+        let forged = Activity { actor: "somebody else".to_owned(), ..entries[1].clone() };
+        let hash = chained(&forged, &entries[2].hash);
+        let behind = Connection::open(&path).unwrap();
+        behind.execute_batch("DROP TRIGGER activity_is_not_changed").unwrap();
+        let forge = "UPDATE activity SET actor = ?1, hash = ?2 WHERE id = 2";
+        behind.execute(forge, params![forged.actor, hash]).unwrap();
+        assert_eq!(store.verify_activity(account).await.unwrap().first_broken, Some(3));
+    }
+
+    #[tokio::test]
     async fn what_cannot_be_told_is_not_done() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("novacula.sqlite");
