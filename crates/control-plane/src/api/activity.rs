@@ -199,6 +199,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_the_control_plane_ends_by_itself_is_told_too() {
+        let control_plane = ControlPlane::start().await;
+        let (_, id) = control_plane.executor("host-1", "1.0.0").await;
+        control_plane.publish("1.1.0").await;
+        let upgrade = control_plane.request(&id, "1.1.0").await.ok()["id"].clone();
+        control_plane.wait_ms(900_000);
+        control_plane.app.end_overdue().await.unwrap();
+        let page = control_plane.get("/api/v1/activity?actor=control%20plane").await.ok();
+        assert_eq!(column(&page, "action"), ["upgrade.ended"]);
+        let told = &page["items"][0];
+        assert_eq!((&told["target"], &told["name"]), (&upgrade, &json!("host-1")));
+        assert_eq!((&told["before"]["error"], &told["after"]["error"]), (&json!(null), &json!("lapsed")));
+    }
+
+    #[tokio::test]
     async fn probes_come_out_of_the_activity_and_its_export_unharmed() {
         let control_plane = ControlPlane::start().await;
         an_eventful_day(&control_plane).await;

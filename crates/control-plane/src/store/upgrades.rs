@@ -122,8 +122,8 @@ impl Store {
                 return Ok(None);
             }
             rows::update(sql, &after)?;
-            if let Some(at) = after.shown.ended_at {
-                note(sql, CONTROL_PLANE, Action::UpgradeEnded, (Some(&known), &after), at)?;
+            if let Some(now) = after.shown.ended_at {
+                note(sql, CONTROL_PLANE, Action::UpgradeEnded, (Some(&known), &after), now)?;
             }
             executors::revised(sql, executor_id).map(Some)
         })
