@@ -53,6 +53,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/executors/{id}", get(executors::show).delete(executors::delete))
         .route("/executors/{id}/explain", get(explain::show))
         .route("/executors/{id}/preflight", get(preflight::show).post(preflight::ask))
+        .route("/executors/{id}/preflight/checks/{check}", post(preflight::ask_for_one))
         .route("/executors/{id}/upgrade", post(request_upgrade::request))
         .route("/upgrades", get(upgrades::list))
         .route("/upgrades/{id}", get(upgrades::show))
@@ -172,6 +173,7 @@ mod tests {
             (Method::GET, format!("/api/v1/executors/{id}/explain")),
             (Method::GET, format!("/api/v1/executors/{id}/preflight")),
             (Method::POST, format!("/api/v1/executors/{id}/preflight")),
+            (Method::POST, format!("/api/v1/executors/{id}/preflight/checks/clock")),
             (Method::POST, format!("/api/v1/executors/{id}/upgrade")),
             (Method::GET, "/api/v1/upgrades".to_owned()),
             (Method::GET, format!("/api/v1/upgrades/{id}")),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use novacula_protocol::people::{Preflight, PreflightRequest};
 use uuid::Uuid;
@@ -42,7 +42,25 @@ pub(crate) async fn ask(
     Id(id): Id,
     Body(asked): Body<PreflightRequest>,
 ) -> Answer<(StatusCode, Json<Preflight>)> {
-    let checks = asked.checks.unwrap_or_else(|| ALL.map(str::to_owned).to_vec());
+    ask_for(&app, person, id, asked.checks.unwrap_or_else(|| ALL.map(str::to_owned).to_vec())).await
+}
+
+/// One check, named in the path.
+pub(crate) async fn ask_for_one(
+    State(app): State<Arc<App>>,
+    person: Person,
+    Path((id, check)): Path<(String, String)>,
+) -> Answer<(StatusCode, Json<Preflight>)> {
+    let id = id.parse().map_err(|_| ApiError::not_found("executor"))?;
+    ask_for(&app, person, id, vec![check]).await
+}
+
+async fn ask_for(
+    app: &Arc<App>,
+    person: Person,
+    id: Uuid,
+    checks: Vec<String>,
+) -> Answer<(StatusCode, Json<Preflight>)> {
     if checks.is_empty() || checks.len() > MOST {
         let count = checks.len();
         return Err(ApiError::invalid(format!("`checks` must have 1 to {MOST} names, it has {count}")));
@@ -57,7 +75,7 @@ pub(crate) async fn ask(
     if !app.ask_for_checks(person, id, checks).await? {
         return Err(ApiError::not_found("executor"));
     }
-    Ok((StatusCode::ACCEPTED, Json(shown(&app, account_id, id).await?)))
+    Ok((StatusCode::ACCEPTED, Json(shown(app, account_id, id).await?)))
 }
 
 pub(crate) async fn show(State(app): State<Arc<App>>, person: Person, Id(id): Id) -> Answer<Json<Preflight>> {
@@ -106,6 +124,8 @@ mod tests {
         let asked = control_plane.post(&path, two).await;
         assert_eq!(asked.status, 202);
         assert_eq!(asked.json()["waiting"], json!(["disk_space", "no-such"]));
+        let one = control_plane.post(&format!("{path}/checks/no-such"), json!({})).await;
+        assert_eq!((one.status.as_u16(), &one.json()["waiting"]), (202, &json!(["disk_space", "no-such"])));
 
         let control_plane = control_plane.restart().await;
         for _ in 0..2 {
