@@ -8,8 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Doing as _, Error};
 
-/// What is read at once, in bytes: small enough to stay in a processor's cache.
-pub const CHUNK: usize = 256 * 1024;
+/// What is read at once, in bytes: large enough that the threads of a download seldom wake each other.
+pub const CHUNK: usize = 512 * 1024;
 /// Followers wait for so much more, in bytes: a wake for every packet would cost more than it brings.
 const STEP: u64 = CHUNK as u64;
 /// What may be in memory only, in bytes: so that the disk works while the network does, not after it.

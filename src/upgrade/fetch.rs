@@ -24,7 +24,7 @@ const STALL: Duration = Duration::from_secs(30);
 const LEAST_A_MINUTE: u64 = 16 * 1024;
 const MINUTE_MS: u64 = 60_000;
 /// What is received and written at once, in bytes; there is one such buffer more in the client.
-const CHUNK: usize = 256 * 1024;
+const CHUNK: usize = 512 * 1024;
 
 /// Fetches the artifact into `incoming`, going on behind the bytes that are there already.
 ///
