@@ -51,17 +51,6 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
     write().doing(|| format!("write {}", path.display()))
 }
 
-/// Writes `path` only where it differs; says whether it did.
-///
-/// # Errors
-/// As [`replace`].
-pub fn replace_if_different(path: &Path, bytes: &[u8], mode: u32) -> Result<bool, Error> {
-    if fs::read(path).is_ok_and(|present| present == bytes) {
-        return Ok(false);
-    }
-    replace(path, bytes, mode).map(|()| true)
-}
-
 /// Removes `path`; one that is not there is already removed.
 ///
 /// # Errors

@@ -30,13 +30,13 @@ const TEXTS: [(&str, &str); 3] = [
 ];
 
 /// One unit of this installation.
-pub struct Unit {
+struct Unit {
     /// As systemd calls it.
-    pub name: &'static str,
+    name: &'static str,
     /// What this version wants it to say.
     text: String,
     /// The file that systemd reads, or would read.
-    pub path: PathBuf,
+    path: PathBuf,
     /// What that file says.
     found: Option<Vec<u8>>,
 }
@@ -57,8 +57,7 @@ pub enum State {
 
 impl Unit {
     /// How it stands.
-    #[must_use]
-    pub fn state(&self, noted: Option<&NotedUnits>) -> State {
+    fn state(&self, noted: Option<&NotedUnits>) -> State {
         match &self.found {
             None => State::Missing,
             Some(found) if found == self.text.as_bytes() => State::Current,
@@ -89,10 +88,7 @@ impl Unit {
 }
 
 /// The units of this installation as they stand.
-///
-/// # Errors
-/// A path of this installation cannot be written into a unit.
-pub fn standing(places: &Places, data_dir: &Path) -> Result<Vec<Unit>, Error> {
+fn standing(places: &Places, data_dir: &Path) -> Result<Vec<Unit>, Error> {
     let of = |(name, text)| {
         let path = systemd::fragment_path(name).unwrap_or_else(|| Path::new(DIRECTORY).join(name));
         let found = fs::read(&path).ok();
@@ -133,7 +129,8 @@ pub fn drifted(places: &Places, records: &Records) -> Result<Vec<Drift>, Error> 
     Ok(drift.filter(|drift| drift.state != State::Current).collect())
 }
 
-/// Writes every unit that is not as this version wants it, whoever wrote it; gives their names. Enables them; starts nothing.
+/// Writes every unit that is not as this version wants it, whoever wrote it; gives their names. Enables them; starts
+/// nothing.
 ///
 /// # Errors
 /// Says what could not be written or what systemd said.
