@@ -211,6 +211,7 @@ impl Follower {
 mod tests {
     use std::io::{Seek as _, Write as _};
     use std::thread;
+    use std::time::Duration;
 
     use super::*;
 
@@ -253,6 +254,10 @@ mod tests {
         let growth = follower.growth.clone();
         append(&mut file, &growth, &[1; 600_000]);
         let read = thread::spawn(move || bytes(&follower));
+        // What was read of the first download must be gone, so some of it must have been read.
+        let unread = |state: &mut State| state.readers.first().is_none_or(|at| *at < STEP);
+        let waited = growth.0.read.wait_timeout_while(growth.state(), Duration::from_secs(20), unread);
+        assert!(!waited.unwrap().1.timed_out(), "the first bytes are read");
         growth.begin_again();
         file.set_len(0).unwrap();
         file.rewind().unwrap();
