@@ -59,7 +59,7 @@ pub struct Snapshot {
 /// What an executor is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asks {
-    /// Its open upgrade, due or not.
+    /// The upgrade it is told of.
     pub upgrade: Option<Box<Upgrade>>,
     /// The names of the checks to run.
     pub checks: Vec<String>,
@@ -74,8 +74,9 @@ impl Snapshot {
 
     /// What the answer to a sync is made from.
     #[must_use]
-    pub fn asks(&self) -> Asks {
-        Asks { upgrade: self.open_upgrade().cloned().map(Box::new), checks: self.executor.checks.clone() }
+    pub fn asks(&self, now: Timestamp) -> Asks {
+        let told = self.open_upgrade().filter(|open| open.is_offered(now));
+        Asks { upgrade: told.cloned().map(Box::new), checks: self.executor.checks.clone() }
     }
 
     /// What people see.

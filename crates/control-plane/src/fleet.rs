@@ -154,7 +154,7 @@ impl Fleet {
         executor.last_seen_at = now;
         executor.restarts = said.restarts;
         entry.was_heard_since_kept = true;
-        Ok(Heard::Known(entry.snapshot.asks()))
+        Ok(Heard::Known(entry.snapshot.asks(now)))
     }
 
     /// Takes over what was committed, unless something newer has been already.
@@ -267,6 +267,24 @@ impl Fleet {
             Some((open.clone(), ended))
         })
         .collect()
+    }
+
+    /// Executors whose upgrade was not picked up: it waits for its turn, or is offered.
+    #[must_use]
+    pub fn not_picked_up(&self) -> Vec<Snapshot> {
+        let memory = self.memory();
+        let open = memory.with_open_upgrade.iter().filter_map(|id| memory.executors.get(id));
+        let waiting =
+            open.filter(|entry| entry.snapshot.open_upgrade().is_some_and(|open| !open.is_picked_up()));
+        waiting.map(|entry| entry.snapshot.clone()).collect()
+    }
+
+    /// When the open upgrade of an executor is given up unless there is news of it.
+    #[must_use]
+    pub fn timeout_at(&self, upgrade: &Upgrade, sync_interval_ms: u64) -> Option<Timestamp> {
+        let executor_id = upgrade.shown.executor_id.parse().ok()?;
+        let since = self.memory().executors.get(&executor_id)?.stands_since;
+        upgrade::timeout_at(upgrade, since, sync_interval_ms)
     }
 
     /// The fleet as a whole.

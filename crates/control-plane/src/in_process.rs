@@ -26,7 +26,7 @@ use crate::secrets::SecretHash;
 use crate::store::Store;
 
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
-const OWNER: &str = "nvu_the-owner-of-the-test";
+pub(crate) const OWNER: &str = "nvu_the-owner-of-the-test";
 
 pub(crate) struct ControlPlane {
     pub app: Arc<App>,
@@ -176,6 +176,18 @@ impl ControlPlane {
 
     pub(crate) async fn key(&self) -> String {
         self.post("/api/v1/executor-keys", json!({})).await.ok()["secret"].as_str().unwrap().to_owned()
+    }
+
+    /// The token of another person of the account.
+    pub(crate) async fn person(&self, name: &str) -> String {
+        let token = format!("nvu_{name}");
+        let sql = rusqlite::Connection::open(self.folder.path().join("novacula.sqlite")).unwrap();
+        sql.execute(
+            "INSERT INTO user_tokens SELECT ?1, id, ?1, ?2, 0, NULL FROM accounts",
+            rusqlite::params![name, SecretHash::of(&token).0],
+        )
+        .unwrap();
+        token
     }
 
     /// A key and the id of an executor that has just synced with it.

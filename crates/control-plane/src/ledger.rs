@@ -1,8 +1,9 @@
 //! Changes that both the store and the memory of the fleet must know: durable first, remembered next, answered last.
 
 use jiff::Timestamp;
+use novacula_protocol::people::Wait;
 use novacula_protocol::spec::Kind;
-use novacula_protocol::sync::SyncRequest;
+use novacula_protocol::sync::{SyncRequest, UpgradeReport};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -11,7 +12,8 @@ use crate::executor::{Asks, IdentityRefused, Snapshot};
 use crate::fleet::{Heard, KeyHolder};
 use crate::key::{ExecutorKey, NewKey};
 use crate::secrets::SecretHash;
-use crate::store::{Person, RequestRefused, StoreError, UpgradeOrder};
+use crate::store::{Person, RequestRefused, Steer, SteerRefused, StoreError, UpgradeOrder};
+use crate::upgrade::{self, Facts};
 
 /// A caller that hangs up in the middle must not part the memory from the store, so the work runs without it.
 async fn to_the_end<T: Send + 'static>(
@@ -28,17 +30,30 @@ impl App {
         said: SyncRequest,
         now: Timestamp,
     ) -> Result<Result<Asks, IdentityRefused>, StoreError> {
-        match self.fleet.hear(by, &said, now) {
-            Ok(Heard::Known(asks)) => return Ok(Ok(asks)),
-            Ok(Heard::News) => {}
+        let report = said.upgrade.clone();
+        let asks = match self.fleet.hear(by, &said, now) {
+            Ok(Heard::Known(asks)) => asks,
+            Ok(Heard::News) => match self.hear_news(by, said, now).await? {
+                Ok(asks) => asks,
+                Err(refused) => return Ok(Err(refused)),
+            },
             Err(refused) => return Ok(Err(refused)),
-        }
+        };
+        self.tell_of_what_was_dropped(by, asks, report).await.map(Ok)
+    }
+
+    async fn hear_news(
+        self: &Arc<Self>,
+        by: KeyHolder,
+        said: SyncRequest,
+        now: Timestamp,
+    ) -> Result<Result<Asks, IdentityRefused>, StoreError> {
         let app = Arc::clone(self);
         to_the_end(async move {
             let restarts = said.restarts;
             let stored = app.store.sync(by.key_id, app.clock.new_id(), said, now).await?;
             Ok(stored.map(|snapshot| {
-                let (id, asks) = (snapshot.executor.id, snapshot.asks());
+                let (id, asks) = (snapshot.executor.id, snapshot.asks(now));
                 app.fleet.absorb(snapshot, now);
                 app.fleet.seen(id, restarts, now);
                 asks
@@ -47,14 +62,63 @@ impl App {
         .await
     }
 
+    /// An executor may have been told of an upgrade that was dropped before it answered. It hears of that first, before
+    /// anything newer.
+    async fn tell_of_what_was_dropped(
+        &self,
+        by: KeyHolder,
+        mut asks: Asks,
+        report: Option<UpgradeReport>,
+    ) -> Result<Asks, StoreError> {
+        let is_told = |id: &str| asks.upgrade.as_ref().is_some_and(|told| told.shown.id == id);
+        let other = report.filter(|report| !report.stage.is_end() && !is_told(&report.upgrade_id));
+        if let Some(report) = other
+            && let Ok(id) = report.upgrade_id.parse()
+            && let Some(known) = self.store.upgrade(by.account_id, id).await?
+            && known.is_dropped_under_work(&report)
+        {
+            asks.upgrade = Some(Box::new(known));
+        }
+        Ok(asks)
+    }
+
     pub(crate) async fn request_upgrade(
         self: &Arc<Self>,
         order: UpgradeOrder,
     ) -> Result<Result<Snapshot, RequestRefused>, StoreError> {
+        let now = order.now;
+        let store = self.store.clone();
+        self.change(now, async move { store.request_upgrade(order).await }).await
+    }
+
+    /// Does what a person says about an upgrade.
+    pub(crate) async fn steer(
+        self: &Arc<Self>,
+        steer: Steer,
+    ) -> Result<Result<Snapshot, SteerRefused>, StoreError> {
+        let now = steer.now;
+        let store = self.store.clone();
+        self.change(now, async move { store.steer(steer).await }).await
+    }
+
+    /// Says yes to somebody else's upgrade.
+    pub(crate) async fn approve(
+        self: &Arc<Self>,
+        steer: Steer,
+    ) -> Result<Result<Snapshot, SteerRefused>, StoreError> {
+        let now = steer.now;
+        let store = self.store.clone();
+        self.change(now, async move { store.approve(steer).await }).await
+    }
+
+    async fn change<R: Send + 'static>(
+        self: &Arc<Self>,
+        now: Timestamp,
+        work: impl Future<Output = Result<Result<Snapshot, R>, StoreError>> + Send + 'static,
+    ) -> Result<Result<Snapshot, R>, StoreError> {
         let app = Arc::clone(self);
         to_the_end(async move {
-            let now = order.now;
-            let stored = app.store.request_upgrade(order).await?;
+            let stored = work.await?;
             if let Ok(snapshot) = &stored {
                 app.fleet.absorb(snapshot.clone(), now);
             }
@@ -81,18 +145,64 @@ impl App {
         .await
     }
 
+    /// What happens by the clock alone.
+    pub(crate) async fn tick(&self) -> Result<(), StoreError> {
+        self.end_overdue().await?;
+        self.open_gates().await
+    }
+
     /// Ends what was not picked up in time, and what stands still for too long.
     pub(crate) async fn end_overdue(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
         for (before, ended) in self.fleet.overdue(self.rules.sync_interval_ms, now) {
             let (id, error) = (ended.shown.id.clone(), ended.shown.error.clone());
-            if let Some(snapshot) = self.store.swap_upgrade(before, ended).await? {
+            if let Some(snapshot) = self.store.swap_upgrade(before, ended, now).await? {
                 let (code, stage) = error.map(|error| (error.code, error.stage)).unzip();
                 tracing::info!(upgrade = id, executor = snapshot.executor.name, code, ?stage, "given up");
                 self.fleet.absorb(snapshot, now);
             }
         }
         Ok(())
+    }
+
+    /// Offers what nothing stands in the way of any more, and takes back what something does before it is picked up.
+    pub(crate) async fn open_gates(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        for snapshot in self.fleet.not_picked_up() {
+            let Some(open) = snapshot.open_upgrade() else { continue };
+            let calendar = self.calendar_stop(&snapshot, now);
+            let changed = if open.is_waiting() {
+                let known = Facts { calendar: calendar.clone(), ..Facts::default() };
+                // What a look into the memory can tell costs no question to the store.
+                if upgrade::gate(open, &known, now).is_some() {
+                    continue;
+                }
+                let facts = self.store.facts(open.clone(), calendar.clone()).await?;
+                let Ok(id) = open.shown.id.parse() else { continue };
+                match upgrade::gate(open, &facts, now) {
+                    Some(_) => None,
+                    None => {
+                        let ttl_ms = self.rules.pending_upgrade_ttl_ms;
+                        self.store.offer_upgrade(id, calendar, ttl_ms, now).await?
+                    }
+                }
+            } else if calendar.is_some() && !open.shown.forced {
+                match upgrade::withdraw(open, now) {
+                    Some(waiting) => self.store.swap_upgrade(open.clone(), waiting, now).await?,
+                    None => None,
+                }
+            } else {
+                None
+            };
+            changed.into_iter().for_each(|snapshot| self.fleet.absorb(snapshot, now));
+        }
+        Ok(())
+    }
+
+    /// The freeze or window that stops the upgrades of an executor now.
+    #[expect(clippy::unused_self, reason = "windows are to come")]
+    pub(crate) fn calendar_stop(&self, _executor: &Snapshot, _now: Timestamp) -> Option<Wait> {
+        None
     }
 
     /// Makes durable when executors were last heard.

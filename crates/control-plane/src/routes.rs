@@ -14,8 +14,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::api::{
-    activity, artifacts, enroll, enrolment_tokens, executor_keys, executors, explain, health, preflight,
-    releases, request_upgrade, sync, upgrades, upload,
+    activity, artifacts, enroll, enrolment_tokens, executor_keys, executors, explain, four_eyes, health,
+    preflight, releases, request_upgrade, steer, sync, upgrades, upload,
 };
 use crate::app::App;
 use crate::clock::Clock;
@@ -56,7 +56,17 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/executors/{id}/preflight/checks/{check}", post(preflight::ask_for_one))
         .route("/executors/{id}/upgrade", post(request_upgrade::request))
         .route("/upgrades", get(upgrades::list))
-        .route("/upgrades/{id}", get(upgrades::show))
+        .route("/upgrades/{id}", get(upgrades::show).patch(steer::reschedule))
+        .route("/upgrades/{id}/start", post(steer::start))
+        .route("/upgrades/{id}/validate", post(steer::validate))
+        .route("/upgrades/{id}/approve", post(steer::approve))
+        .route("/upgrades/{id}/pause", post(steer::pause))
+        .route("/upgrades/{id}/continue", post(steer::go_on))
+        .route("/upgrades/{id}/retry", post(steer::retry))
+        .route("/upgrades/{id}/rollback", post(steer::roll_back))
+        .route("/upgrades/{id}/abandon", post(steer::abandon))
+        .route("/upgrades/{id}/complete", post(steer::complete))
+        .route("/four-eyes", get(four_eyes::show).put(four_eyes::set))
         // People: who did what
         .route("/activity", get(activity::list))
         .route("/activity/verify", get(activity::verify));

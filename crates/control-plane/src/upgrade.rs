@@ -1,23 +1,21 @@
-//! Pure: the rules of one upgrade. Reports arrive late, twice and in any order; an upgrade only ever moves forward.
-//!
-//! ```text
-//! CONFIRM_START ─▶ … ─▶ CONFIRM_COMPLETION ─▶ COMPLETED | ROLLEDBACK | ABANDONED | FAILED   (said by the executor: final)
-//!       ├────────── not picked up in time ──▶ FAILED `lapsed`                               (said by the server: until
-//!       └─▶ … ───── no news in time ────────▶ FAILED `timed_out`                             the executor says an end)
-//! ```
+//! Pure: the rules of one upgrade. Reports arrive late, twice and in any order; an attempt only ever moves forward.
+//! [`table`] has every move there is; here is what each does to the upgrade.
 
 mod deadline;
+mod gate;
 mod table;
 
 use jiff::Timestamp;
-use novacula_protocol::people::{self, Artifact};
-use novacula_protocol::spec::{AgentUpgradeSpec, PendingUpgrade, SpecHeader};
+use novacula_protocol::people::{self, Artifact, Validation, ValidationState};
+use novacula_protocol::spec::{AgentUpgradeSpec, Intent, PendingUpgrade, SpecHeader};
 use novacula_protocol::sync::{ReportError, UpgradeReport};
 use novacula_protocol::{Progress, Stage, Status};
 use uuid::Uuid;
 
-pub use deadline::has_moved;
-use table::{Input, State, next, position};
+pub use deadline::{has_moved, timeout_at};
+pub use gate::{Facts, by_people, gate, in_the_way};
+pub use table::Ask;
+use table::{Input, Next, State, next, position};
 
 use crate::clock::after_ms;
 
@@ -39,6 +37,16 @@ pub struct Upgrade {
     pub shown: people::Upgrade,
 }
 
+/// Why a person's word is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct NotAllowed {
+    /// In one word.
+    pub code: &'static str,
+    /// Why, and what to do instead.
+    pub message: String,
+}
+
 impl Upgrade {
     /// It has not ended.
     #[must_use]
@@ -52,12 +60,34 @@ impl Upgrade {
         self.shown.started_at.is_some()
     }
 
-    /// The executor shall hear of it: due, not ended, and in time unless it is already at work.
+    /// Its executor is not told of it yet.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.state() == State::Waiting
+    }
+
+    /// The executor tries it out, or is about to: nothing will be swapped.
+    #[must_use]
+    pub fn is_dry_run(&self) -> bool {
+        self.shown.intent == Intent::Validate
+    }
+
+    /// The executor shall hear of it: offered, not ended, and in time unless it is already at work.
     #[must_use]
     pub fn is_offered(&self, now: Timestamp) -> bool {
-        self.is_open()
-            && self.shown.scheduled_at <= now
-            && (self.is_picked_up() || now < self.shown.expires_at)
+        match self.state() {
+            State::Offered => now < self.shown.expires_at,
+            State::At(..) => true,
+            State::Waiting | State::GivenUp(_) | State::Dropped | State::Over(_) => false,
+        }
+    }
+
+    /// The executor works on what a person has dropped, because it had been told before: it has to be told again.
+    #[must_use]
+    pub fn is_dropped_under_work(&self, report: &UpgradeReport) -> bool {
+        self.state() == State::Dropped
+            && is_about(report, self)
+            && !matches!(Input::of(report), Input::Ended(_))
     }
 
     /// The spec, for an executor that fetches from `download_url`. The TTL limits the pick-up only: to an executor
@@ -65,15 +95,16 @@ impl Upgrade {
     #[must_use]
     pub fn spec(&self, download_url: String, fresh_until: Timestamp) -> PendingUpgrade {
         let shown = &self.shown;
-        let expires_at = match self.is_picked_up() {
-            true => shown.expires_at.max(fresh_until),
-            false => shown.expires_at,
+        let (intent, expires_at) = match self.state() {
+            State::Offered | State::Waiting => (shown.intent, shown.expires_at),
+            State::At(..) => (shown.intent, shown.expires_at.max(fresh_until)),
+            State::Dropped | State::GivenUp(_) | State::Over(_) => (Intent::Abandon, fresh_until),
         };
         PendingUpgrade::Agent(AgentUpgradeSpec {
             header: SpecHeader {
                 upgrade_id: shown.id.clone(),
                 attempt: shown.attempt,
-                intent: shown.intent,
+                intent,
                 from_version: shown.from_version.clone(),
                 target_version: shown.target_version.clone(),
                 direction: shown.direction,
@@ -89,59 +120,148 @@ impl Upgrade {
     }
 
     fn state(&self) -> State {
-        match (self.is_open(), self.ended_by_server, self.is_picked_up()) {
-            (true, _, false) => State::Waiting,
-            (true, _, true) => State::At(self.shown.stage, self.shown.status),
-            (false, true, _) => State::GivenUp,
-            (false, false, _) => State::Over(self.shown.stage),
+        let shown = &self.shown;
+        match (self.is_open(), self.is_picked_up(), shown.offered_at) {
+            (true, true, _) => State::At(shown.stage, shown.status),
+            (true, false, Some(_)) => State::Offered,
+            (true, false, None) => State::Waiting,
+            (false, ..) if !self.ended_by_server => State::Over(shown.stage),
+            (false, ..) if shown.stage == Stage::Abandoned => State::Dropped,
+            (false, true, _) => State::GivenUp(shown.error.as_ref().map(|error| error.stage)),
+            (false, false, _) => State::GivenUp(None),
         }
     }
 
-    fn move_to(&mut self, stage: Stage, status: Status) {
-        self.shown.stage = stage;
-        self.shown.status = status;
-        self.shown.state = Progress::of(stage);
+    fn put(&mut self, state: State, intent: Intent, now: Timestamp) {
+        let (stage, status) = match state {
+            State::Waiting if intent == Intent::Pause => (Stage::ConfirmStart, Status::Paused),
+            State::Waiting | State::Offered => (Stage::ConfirmStart, Status::Unstarted),
+            State::At(stage, status) => (stage, status),
+            State::GivenUp(_) => (Stage::Failed, Status::Failed),
+            State::Dropped => (Stage::Abandoned, Status::Completed),
+            State::Over(end) => (end, status_at(end)),
+        };
+        let shown = &mut self.shown;
+        (shown.stage, shown.status, shown.intent, shown.state) = (stage, status, intent, Progress::of(stage));
+        self.ended_by_server = matches!(state, State::GivenUp(_) | State::Dropped);
+        match state {
+            State::Waiting => (shown.offered_at, shown.ended_at, shown.error) = (None, None, None),
+            State::Offered => {
+                shown.offered_at.get_or_insert(now);
+            }
+            State::At(..) => {
+                shown.started_at.get_or_insert(now);
+                shown.ended_at = None;
+            }
+            State::GivenUp(_) | State::Dropped => shown.ended_at = Some(now),
+            State::Over(_) => {
+                shown.started_at.get_or_insert(now);
+                shown.ended_at = Some(now);
+            }
+        }
+    }
+
+    /// What was heard belongs to the attempts before; this one has not begun.
+    fn begin_anew(&mut self, now: Timestamp) {
+        let shown = &mut self.shown;
+        shown.attempt += 1;
+        (shown.started_at, shown.bytes_done, shown.bytes_total) = (None, 0, self.artifact.size);
+        self.put(State::Waiting, Intent::Apply, now);
     }
 }
 
 /// The upgrade after a report: moved forward, or as it was.
 #[must_use]
 pub fn absorb(upgrade: &Upgrade, report: &UpgradeReport, now: Timestamp) -> Upgrade {
-    let mut after = upgrade.clone();
     if !is_about(report, upgrade) {
-        return after;
+        return upgrade.clone();
     }
-    let Some(state) = next(upgrade.state(), Input::of(report)) else { return after };
-    after.shown.started_at.get_or_insert(now);
-    match state {
-        State::Over(end) => {
-            after.move_to(end, status_at(end));
-            after.ended_by_server = false;
-            after.shown.error = report.error.clone();
-            after.shown.ended_at = Some(now);
+    let input = Input::of(report);
+    let Some(step) = next(upgrade.state(), upgrade.shown.intent, input) else { return upgrade.clone() };
+    let mut after = upgrade.clone();
+    match step {
+        Next::NewAttempt => {
+            let passed = matches!(input, Input::Reached(..));
+            after.end_dry_run(
+                if passed { None } else { report.error.clone().or_else(|| ended_early(now)) },
+                now,
+            );
+            return after;
         }
-        State::At(stage, status) => {
-            after.move_to(stage, status);
-            let has_advanced = position(stage, status) > position(upgrade.shown.stage, upgrade.shown.status);
+        Next::To(state, intent) => {
+            let has_advanced =
+                position(report.stage, report.status) > position(upgrade.shown.stage, upgrade.shown.status);
+            after.put(state, intent, now);
             // An executor that stamps the same trouble anew at every sync must not cost a durable write each time.
-            if has_advanced || !is_same_trouble(upgrade.shown.error.as_ref(), report.error.as_ref()) {
-                after.shown.error = report.error.clone();
-            }
+            let is_news =
+                has_advanced || !is_same_trouble(upgrade.shown.error.as_ref(), report.error.as_ref());
+            after.shown.error = match state {
+                State::At(..) if !is_news => upgrade.shown.error.clone(),
+                _ => report.error.clone(),
+            };
         }
-        State::Waiting | State::GivenUp => return upgrade.clone(),
     }
-    take_bytes(&mut after, report);
+    after.shown.bytes_done = after.shown.bytes_done.max(report.bytes_done);
+    after.shown.bytes_total = after.shown.bytes_total.max(report.bytes_total);
     after
 }
 
-/// The upgrade after it was not picked up in time; `None` while that has not happened.
+/// The upgrade after a person said something about it.
+///
+/// # Errors
+/// When it is not the time for that: with a code, and what to do instead.
+pub fn steer(upgrade: &Upgrade, ask: Ask, now: Timestamp) -> Result<Upgrade, NotAllowed> {
+    let (state, intent) = (upgrade.state(), upgrade.shown.intent);
+    let Some(step) = next(state, intent, Input::Asked(ask)) else {
+        let (code, message) = table::refused(state, intent, ask);
+        return Err(NotAllowed { code, message });
+    };
+    let mut after = upgrade.clone();
+    match step {
+        Next::NewAttempt => after.begin_anew(now),
+        Next::To(state, intent) => {
+            // Whoever goes on with what was given up has read why.
+            if ask == Ask::Continue {
+                after.shown.error = None;
+            }
+            after.put(state, intent, now);
+        }
+    }
+    Ok(after)
+}
+
+/// The upgrade after nothing stands in its way any more; its executor has `ttl_ms` to pick it up. As it was, where that
+/// is not what it waits for.
+#[must_use]
+pub fn offer(upgrade: &Upgrade, ttl_ms: u64, now: Timestamp) -> Upgrade {
+    let mut after = upgrade.clone();
+    if let Some(Next::To(state, intent)) = next(upgrade.state(), upgrade.shown.intent, Input::Cleared) {
+        after.put(state, intent, now);
+        after.may_be_picked_up_for(ttl_ms, now);
+    }
+    after
+}
+
+/// The upgrade after something stands in its way again; `None` where it was picked up, or not offered.
+#[must_use]
+pub fn withdraw(upgrade: &Upgrade, now: Timestamp) -> Option<Upgrade> {
+    moved(upgrade, Input::Withdrawn, now)
+}
+
+/// The upgrade after it was not picked up in time; `None` while that has not happened. While its deadline lies ahead
+/// the wish stands, and it is offered again.
 #[must_use]
 pub fn lapse(upgrade: &Upgrade, now: Timestamp) -> Option<Upgrade> {
-    if now < upgrade.shown.expires_at {
+    if upgrade.state() != State::Offered || now < upgrade.shown.expires_at {
         return None;
     }
+    if upgrade.shown.deadline.is_some_and(|deadline| now < deadline)
+        && let Some(waiting) = withdraw(upgrade, now)
+    {
+        return Some(waiting);
+    }
     let message = format!(
-        "the executor had to pick the upgrade up before {}, it did not; request it again when it is online",
+        "the executor had to pick the upgrade up before {}, it did not; retry it when the executor is online",
         upgrade.shown.expires_at
     );
     give_up(upgrade, Input::NotPickedUp, LAPSED, message, now)
@@ -156,30 +276,63 @@ pub fn time_out(
     sync_interval_ms: u64,
     now: Timestamp,
 ) -> Option<Upgrade> {
-    let limit_ms = deadline::limit_ms(upgrade, sync_interval_ms)?;
-    if now < after_ms(since, limit_ms)? {
+    if now < timeout_at(upgrade, since, sync_interval_ms)? {
         return None;
     }
     let message = format!(
-        "there was no news of {} for {} s, since {since}; look after the host. A success still counts when it is \
-         heard, and a new upgrade can be requested now",
+        "there was no news of {} since {since}; look after the host. A success still counts when it is heard, and the \
+         upgrade can be continued, retried or requested anew now",
         upgrade.shown.stage,
-        limit_ms / 1_000
     );
     give_up(upgrade, Input::TimedOut, TIMED_OUT, message, now)
 }
 
 fn give_up(upgrade: &Upgrade, why: Input, code: &str, message: String, now: Timestamp) -> Option<Upgrade> {
-    if next(upgrade.state(), why) != Some(State::GivenUp) {
-        return None;
-    }
+    let error = ReportError { code: code.to_owned(), stage: upgrade.shown.stage, message, timestamp: now };
     let mut after = upgrade.clone();
-    after.move_to(Stage::Failed, Status::Failed);
-    after.ended_by_server = true;
-    after.shown.ended_at = Some(now);
-    after.shown.error =
-        Some(ReportError { code: code.to_owned(), stage: upgrade.shown.stage, message, timestamp: now });
+    match next(upgrade.state(), upgrade.shown.intent, why)? {
+        Next::NewAttempt => after.end_dry_run(Some(error), now),
+        Next::To(state, intent) => {
+            after.put(state, intent, now);
+            after.shown.error = Some(error);
+        }
+    }
     Some(after)
+}
+
+fn moved(upgrade: &Upgrade, input: Input, now: Timestamp) -> Option<Upgrade> {
+    let Next::To(state, intent) = next(upgrade.state(), upgrade.shown.intent, input)? else { return None };
+    let mut after = upgrade.clone();
+    after.put(state, intent, now);
+    Some(after)
+}
+
+impl Upgrade {
+    /// It may be picked up until then, and no longer.
+    pub fn may_be_picked_up_for(&mut self, ttl_ms: u64, now: Timestamp) {
+        self.shown.expires_at = after_ms(now, ttl_ms).unwrap_or(self.shown.expires_at);
+    }
+
+    fn end_dry_run(&mut self, error: Option<ReportError>, now: Timestamp) {
+        if let Some(validation) = &mut self.shown.validation {
+            validation.state =
+                if error.is_none() { ValidationState::Passed } else { ValidationState::Failed };
+            (validation.ended_at, validation.error) = (Some(now), error);
+        }
+        self.begin_anew(now);
+    }
+
+    /// A person asked for the dry run that is about to begin.
+    pub fn note_validation(&mut self, by: &str, now: Timestamp) {
+        self.shown.validation = Some(Validation {
+            state: ValidationState::Running,
+            attempt: self.shown.attempt,
+            asked_by: by.to_owned(),
+            asked_at: now,
+            ended_at: None,
+            error: None,
+        });
+    }
 }
 
 /// More than the bytes has changed: it must be durable before it is answered.
@@ -205,14 +358,14 @@ fn status_at(end: Stage) -> Status {
     }
 }
 
+fn ended_early(now: Timestamp) -> Option<ReportError> {
+    let message = "the host ended the dry run and did not say why; look at its log".to_owned();
+    Some(ReportError { code: "not_validated".to_owned(), stage: Stage::Verify, message, timestamp: now })
+}
+
 fn is_same_trouble(known: Option<&ReportError>, reported: Option<&ReportError>) -> bool {
     let trouble = |e: &ReportError| (e.code.clone(), e.stage, e.message.clone());
     known.map(trouble) == reported.map(trouble)
-}
-
-fn take_bytes(after: &mut Upgrade, report: &UpgradeReport) {
-    after.shown.bytes_done = after.shown.bytes_done.max(report.bytes_done);
-    after.shown.bytes_total = after.shown.bytes_total.max(report.bytes_total);
 }
 
 #[cfg(test)]

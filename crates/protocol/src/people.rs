@@ -3,6 +3,7 @@
 mod activity;
 mod checks;
 mod explanation;
+mod steering;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,11 @@ use serde::{Deserialize, Serialize};
 pub use activity::{Action, Activity, ActivityVerdict};
 pub use checks::{Checked, Preflight, PreflightRequest};
 pub use explanation::{Explanation, Rule};
+pub use steering::{
+    AbandonRequest, Approval, ArtifactFacts, Diff, DiffSummary, FourEyes, MayHaveReason, ReleaseNotes,
+    Reschedule, StageEvents, StartRequest, UpgradeEvent, UpgradeProgress, Validation, ValidationState, Wait,
+    WaitCode, WithReason,
+};
 
 use crate::reach::Candidate;
 use crate::spec::{Confirm, Direction, Intent, Kind};
@@ -204,6 +210,12 @@ pub struct UpgradeRequest {
     /// Not before; at once when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<Timestamp>,
+    /// When it is overdue: still to be carried out, and shown as such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// Who starts it, once it is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm_start: Option<Confirm>,
     /// Who completes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm: Option<Confirm>,
@@ -227,12 +239,18 @@ pub struct Upgrade {
     pub executor_name: String,
     /// Its kind.
     pub kind: Kind,
+    /// As its release says: upgrades of different types keep their order.
+    #[serde(default)]
+    pub r#type: String,
     /// What ran when it was requested.
     pub from_version: Version,
     /// What shall run.
     pub target_version: Version,
     /// Which way.
     pub direction: Direction,
+    /// Who starts it.
+    #[serde(default)]
+    pub confirm_start: Confirm,
     /// Who completes.
     pub confirm: Confirm,
     /// What the executor is told now.
@@ -261,6 +279,30 @@ pub struct Upgrade {
     pub created_at: Timestamp,
     /// Not before.
     pub scheduled_at: Timestamp,
+    /// When it is overdue.
+    #[serde(default)]
+    pub deadline: Option<Timestamp>,
+    /// It has not ended, and its deadline is over.
+    #[serde(default)]
+    pub overdue: bool,
+    /// Who started it, where a person had to or did.
+    #[serde(default)]
+    pub started_by: Option<String>,
+    /// A person sent it past windows, freezes and older upgrades.
+    #[serde(default)]
+    pub forced: bool,
+    /// Where somebody else than who asked for it has to say yes.
+    #[serde(default)]
+    pub approval: Option<Approval>,
+    /// Its last dry run.
+    #[serde(default)]
+    pub validation: Option<Validation>,
+    /// What it waits for before its executor is told; only where one upgrade is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<Wait>,
+    /// Since when its executor is told of it.
+    #[serde(default)]
+    pub offered_at: Option<Timestamp>,
     /// When an executor that did not pick it up no longer may.
     pub expires_at: Timestamp,
     /// When the executor picked it up.

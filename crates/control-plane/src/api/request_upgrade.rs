@@ -5,11 +5,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use novacula_protocol::people::{Presence, Upgrade, UpgradeRequest};
+use novacula_protocol::people::{Presence, Upgrade, UpgradeRequest, Wait};
 use novacula_protocol::spec::DEFAULT_HEALTH_WINDOW_MS;
 
 use crate::app::App;
 use crate::clock::after_ms;
+use crate::executor::Executor;
 use crate::extract::{Body, Id};
 use crate::presence::presence;
 use crate::problem::{Answer, ApiError};
@@ -23,23 +24,18 @@ pub(crate) async fn request(
     Id(executor_id): Id,
     Body(asked): Body<UpgradeRequest>,
 ) -> Answer<(StatusCode, Json<Upgrade>)> {
-    let executor = app
-        .fleet
-        .executor(person.account_id, executor_id)
-        .ok_or_else(|| ApiError::not_found("executor"))?
-        .executor;
+    let snapshot =
+        app.fleet.executor(person.account_id, executor_id).ok_or_else(|| ApiError::not_found("executor"))?;
+    let executor = &snapshot.executor;
     let now = app.clock.now();
-    let order = order(&app, person, executor_id, asked, now)?;
+    let calendar = app.calendar_stop(&snapshot, now);
+    let order = order(&app, person, executor_id, asked, (calendar, now))?;
     if presence(executor.last_seen_at, now, app.rules.heartbeat_timeout_ms) == Presence::Offline {
-        let sentence = format!(
-            "the executor must be online, `{}` was last heard at {}; look after its host, then request again",
-            executor.name, executor.last_seen_at
-        );
-        return Err(ApiError::conflict("executor_offline", sentence)
-            .with("lastSeenAt", executor.last_seen_at.to_string()));
+        return Err(offline(executor));
     }
     let snapshot = app.request_upgrade(order).await??;
-    let upgrade = snapshot.upgrade.ok_or_else(|| ApiError::internal("a requested upgrade is missing"))?.shown;
+    let upgrade = snapshot.upgrade.ok_or_else(|| ApiError::internal("a requested upgrade is missing"))?;
+    let upgrade = super::upgrades::shown(&app, upgrade).await?;
     tracing::info!(
         upgrade = upgrade.id,
         executor = upgrade.executor_name,
@@ -51,12 +47,21 @@ pub(crate) async fn request(
     Ok((StatusCode::CREATED, Json(upgrade)))
 }
 
+/// Nobody is sent on a way that nobody begins.
+pub(super) fn offline(executor: &Executor) -> ApiError {
+    let sentence = format!(
+        "the executor must be online, `{}` was last heard at {}; look after its host, then ask again",
+        executor.name, executor.last_seen_at
+    );
+    ApiError::conflict("executor_offline", sentence).with("lastSeenAt", executor.last_seen_at.to_string())
+}
+
 fn order(
     app: &App,
     by: Person,
     executor_id: uuid::Uuid,
     asked: UpgradeRequest,
-    now: jiff::Timestamp,
+    (calendar, now): (Option<Wait>, jiff::Timestamp),
 ) -> Answer<UpgradeOrder> {
     let health_window_ms = asked.health_window_ms.unwrap_or(DEFAULT_HEALTH_WINDOW_MS);
     if !(1_000..=86_400_000).contains(&health_window_ms) {
@@ -71,18 +76,28 @@ fn order(
         )));
     }
     let scheduled_at = asked.scheduled_at.unwrap_or(now);
-    let expires_at = after_ms(scheduled_at.max(now), app.rules.pending_upgrade_ttl_ms)
+    let ttl_ms = app.rules.pending_upgrade_ttl_ms;
+    let expires_at = after_ms(scheduled_at.max(now), ttl_ms)
         .ok_or_else(|| ApiError::invalid(format!("`scheduledAt` is too far away: {scheduled_at}")))?;
+    if let Some(deadline) = asked.deadline.filter(|deadline| *deadline <= scheduled_at.max(now)) {
+        return Err(ApiError::invalid(format!(
+            "`deadline` must lie after the time the upgrade is scheduled for, it is {deadline}"
+        )));
+    }
     Ok(UpgradeOrder {
         id: app.clock.new_id(),
         by,
         executor_id,
         target_version: asked.target_version,
         scheduled_at,
+        deadline: asked.deadline,
+        ttl_ms,
         expires_at,
+        confirm_start: asked.confirm_start.unwrap_or_default(),
         confirm: asked.confirm.unwrap_or_default(),
         description,
         health_window_ms,
+        calendar,
         now,
     })
 }
@@ -227,10 +242,11 @@ mod tests {
         let asked = control_plane.post(&format!("/api/v1/executors/{id}/upgrade"), body).await.ok();
         assert_eq!(asked["expiresAt"], (due + jiff::SignedDuration::from_secs(900)).to_string());
         control_plane.wait_ms(3_599_999);
-        control_plane.app.end_overdue().await.unwrap();
+        control_plane.app.tick().await.unwrap();
         let early = control_plane.sync(&key, said("host-1", "1.0.0")).await.ok();
         assert_eq!(early["pendingUpgrade"], json!(null));
         control_plane.wait_ms(1);
+        control_plane.app.tick().await.unwrap();
         let offered = control_plane.sync(&key, said("host-1", "1.0.0")).await.ok()["pendingUpgrade"].clone();
         assert_eq!(
             (offered["confirm"].as_str(), offered["healthWindowMs"].as_u64()),
@@ -247,7 +263,7 @@ mod tests {
         control_plane.wait_ms(900_000);
         let late = control_plane.sync(&key, said("host-1", "1.0.0")).await.ok();
         assert_eq!(late["pendingUpgrade"], json!(null), "not even before the tick");
-        control_plane.app.end_overdue().await.unwrap();
+        control_plane.app.tick().await.unwrap();
         let lapsed = control_plane.get(&format!("/api/v1/upgrades/{first}")).await.ok();
         assert_eq!(
             (lapsed["stage"].as_str(), lapsed["error"]["code"].as_str()),
@@ -279,13 +295,13 @@ mod tests {
             report["upgrade"]["bytesDone"] = json!(bytes);
             control_plane.sync(&key, report.clone()).await.ok();
             control_plane.wait_ms(900_000);
-            control_plane.app.end_overdue().await.unwrap();
+            control_plane.app.tick().await.unwrap();
         }
         let answer = control_plane.sync(&key, report.clone()).await.ok();
         assert_eq!(answer["pendingUpgrade"]["upgradeId"], asked);
         let control_plane = control_plane.restart().await;
         control_plane.wait_ms(900_000);
-        control_plane.app.end_overdue().await.unwrap();
+        control_plane.app.tick().await.unwrap();
         let answer = control_plane.sync(&key, report).await.ok();
         assert_eq!(answer["pendingUpgrade"]["upgradeId"], asked, "who was down has heard nobody");
     }
@@ -303,13 +319,13 @@ mod tests {
             for _ in 0..2 {
                 control_plane.sync(&key, stuck.clone()).await.ok();
                 control_plane.wait_ms(139_000);
-                control_plane.app.end_overdue().await.unwrap();
+                control_plane.app.tick().await.unwrap();
             }
             let path = format!("/api/v1/upgrades/{asked}");
             // Nearly at the shortest of the limits: syncs that bring no news do not lengthen it.
             assert_eq!(control_plane.get(&path).await.ok()["endedAt"], json!(null), "{stage}");
             control_plane.wait_ms(662_000);
-            control_plane.app.end_overdue().await.unwrap();
+            control_plane.app.tick().await.unwrap();
             let shown = control_plane.get(&path).await.ok();
             assert_eq!(
                 (shown["state"].as_str(), shown["error"]["code"].as_str(), shown["error"]["stage"].as_str()),
@@ -363,7 +379,7 @@ mod tests {
                 control_plane.sync(&key, report).await.ok();
             }
             control_plane.wait_ms(1_000_000);
-            control_plane.app.end_overdue().await.unwrap();
+            control_plane.app.tick().await.unwrap();
             let shown = control_plane.get(&format!("/api/v1/upgrades/{asked}")).await.ok();
             assert_eq!(
                 (shown["state"].as_str(), shown["error"]["code"].as_str()),

@@ -26,7 +26,7 @@ pub(crate) async fn sync(
     let now = app.clock.now();
     let support = reach::support(&said.current_version, &app.version);
     let asks = app.hear_sync(by, said, now).await??;
-    let pending_upgrade = match asks.upgrade.filter(|open| open.is_offered(now)) {
+    let pending_upgrade = match asks.upgrade {
         Some(open) => {
             let base = base_url(app.rules.public_url.as_deref(), &headers)?;
             let download_url = format!("{base}/api/v1/artifacts/{}", open.artifact.sha256);

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use novacula_protocol::people::{Page, Upgrade};
+use novacula_protocol::people::{Page, Upgrade, Wait};
 use novacula_protocol::{Progress, Stage};
 
 use crate::app::App;
 use crate::extract::{Id, ListQuery, word};
 use crate::problem::{Answer, ApiError};
 use crate::store::{Listed, Person};
+use crate::upgrade as stored;
 
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
@@ -37,15 +38,41 @@ pub(crate) async fn list(
     let listed = Listed { executor_id, stages, before: query.cursor_id()?, limit: query.limit + 1 };
     let rows = app.store.upgrades(person.account_id, listed).await?;
     let mut page = query.page(rows.into_iter().map(|upgrade| upgrade.shown), |shown| shown.id.clone());
-    page.items.iter_mut().for_each(|shown| app.fleet.show_bytes(shown));
+    page.items.iter_mut().for_each(|shown| round_off(&app, shown));
     Ok(Json(page))
 }
 
 pub(crate) async fn show(State(app): State<Arc<App>>, person: Person, Id(id): Id) -> Answer<Json<Upgrade>> {
     let found = app.store.upgrade(person.account_id, id).await?;
-    let mut shown = found.ok_or_else(|| ApiError::not_found("upgrade"))?.shown;
-    app.fleet.show_bytes(&mut shown);
-    Ok(Json(shown))
+    shown(&app, found.ok_or_else(|| ApiError::not_found("upgrade"))?).await.map(Json)
+}
+
+/// One upgrade as people see it: with what is only remembered, and with what it waits for.
+pub(super) async fn shown(app: &App, upgrade: stored::Upgrade) -> Answer<Upgrade> {
+    let waits_for = waits_for(app, &upgrade).await?;
+    let mut shown = upgrade.shown;
+    round_off(app, &mut shown);
+    shown.waits_for = waits_for;
+    Ok(shown)
+}
+
+/// What stands in its way before its executor is told of it.
+pub(super) async fn waits_for(app: &App, upgrade: &stored::Upgrade) -> Answer<Option<Wait>> {
+    if !upgrade.is_waiting() {
+        return Ok(None);
+    }
+    let now = app.clock.now();
+    let executor_id = upgrade.shown.executor_id.parse().map_err(ApiError::internal)?;
+    let snapshot = app.fleet.executor(upgrade.account_id, executor_id);
+    let calendar = snapshot.and_then(|snapshot| app.calendar_stop(&snapshot, now));
+    let facts = app.store.facts(upgrade.clone(), calendar).await?;
+    Ok(stored::gate(upgrade, &facts, now))
+}
+
+fn round_off(app: &App, shown: &mut Upgrade) {
+    app.fleet.show_bytes(shown);
+    let now = app.clock.now();
+    shown.overdue = shown.ended_at.is_none() && shown.deadline.is_some_and(|deadline| deadline < now);
 }
 
 fn progress(value: &str) -> Option<Progress> {

@@ -91,9 +91,13 @@ impl Bench {
             target_version: version.parse().unwrap(),
             scheduled_at: now,
             expires_at: now + SignedDuration::from_secs(900),
+            confirm_start: Confirm::Auto,
             confirm: Confirm::Auto,
             description: "<b>now</b>".into(),
             health_window_ms: 60_000,
+            deadline: None,
+            ttl_ms: 900_000,
+            calendar: None,
             now,
         }
     }
@@ -169,11 +173,17 @@ async fn a_lapsed_upgrade_makes_room_for_the_next(store: Store) {
     let lapse = upgrade::lapse(&open, due).unwrap();
     let mut outdated = open.clone();
     outdated.shown.stage = Stage::Download;
-    assert_eq!(bench.store.swap_upgrade(outdated, lapse.clone()).await.unwrap(), None);
-    let lapsed =
-        bench.store.swap_upgrade(open.clone(), lapse.clone()).await.unwrap().unwrap().upgrade.unwrap();
+    assert_eq!(bench.store.swap_upgrade(outdated, lapse.clone(), bench.clock.now()).await.unwrap(), None);
+    let lapsed = bench
+        .store
+        .swap_upgrade(open.clone(), lapse.clone(), bench.clock.now())
+        .await
+        .unwrap()
+        .unwrap()
+        .upgrade
+        .unwrap();
     assert_eq!((lapsed.shown.stage, lapsed.shown.state), (Stage::Failed, Progress::Error));
-    assert_eq!(bench.store.swap_upgrade(open, lapse).await.unwrap(), None);
+    assert_eq!(bench.store.swap_upgrade(open, lapse, bench.clock.now()).await.unwrap(), None);
     bench.store.request_upgrade(bench.order(executor.id, "1.1.0")).await.unwrap().unwrap();
     let listed = Listed { stages: Stage::ALL.to_vec(), limit: 10, ..Listed::default() };
     let stages: Vec<_> = bench.store.upgrades(bench.person.account_id, listed).await.unwrap();
@@ -280,7 +290,7 @@ async fn a_deleted_executor_frees_its_name_and_keeps_its_history(store: Store) {
         Err(upgrade_id)
     );
     let lapse = upgrade::lapse(&open, due).unwrap();
-    bench.store.swap_upgrade(open, lapse).await.unwrap().unwrap();
+    bench.store.swap_upgrade(open, lapse, bench.clock.now()).await.unwrap().unwrap();
     assert_eq!(bench.store.delete_executor(bench.person.clone(), executor.id, now).await.unwrap(), Ok(true));
     assert_eq!(bench.store.delete_executor(bench.person.clone(), executor.id, now).await.unwrap(), Ok(false));
     assert_eq!(bench.store.snapshots().await.unwrap(), []);

@@ -9,6 +9,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_spine.sql"),
     include_str!("migrations/0002_activity.sql"),
     include_str!("migrations/0003_preflight.sql"),
+    include_str!("migrations/0004_steering.sql"),
 ];
 
 /// Why the database cannot be opened.

@@ -11,12 +11,13 @@ use crate::upgrade::Upgrade;
 pub(super) fn insert(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {
     let shown = &upgrade.shown;
     sql.prepare_cached(
-        "INSERT INTO upgrades (id, account_id, executor_id, executor_name, kind, from_version, target_version, direction,
+        "INSERT INTO upgrades (id, account_id, executor_id, executor_name, kind, type, from_version, target_version, direction,
            confirm, intent, attempt, health_window_ms, stage, status, ended_by_server, bytes_done, bytes_total,
-           description, requested_by, created_at, scheduled_at, expires_at, target, size, sha256, signature)
-         VALUES (:id, :account, :executor, :name, :kind, :from, :to, :direction, :confirm, :intent, :attempt, :window,
+           description, requested_by, created_at, scheduled_at, expires_at, target, size, sha256, signature, deadline,
+           confirm_start, approval)
+         VALUES (:id, :account, :executor, :name, :kind, :type, :from, :to, :direction, :confirm, :intent, :attempt, :window,
            :stage, :status, :ended_by_server, :done, :total, :description, :by, :created, :scheduled, :expires,
-           :target, :size, :sha256, :signature)",
+           :target, :size, :sha256, :signature, :deadline, :confirm_start, :approval)",
     )?
     .execute(named_params! {
         ":id": shown.id,
@@ -24,6 +25,7 @@ pub(super) fn insert(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {
         ":executor": shown.executor_id,
         ":name": shown.executor_name,
         ":kind": Word(&shown.kind),
+        ":type": shown.r#type,
         ":from": Word(&shown.from_version),
         ":to": Word(&shown.target_version),
         ":direction": Word(&shown.direction),
@@ -45,25 +47,47 @@ pub(super) fn insert(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {
         ":size": Count(upgrade.artifact.size),
         ":sha256": upgrade.artifact.sha256,
         ":signature": upgrade.artifact.signature,
+        ":deadline": shown.deadline.map(Time),
+        ":confirm_start": Word(&shown.confirm_start),
+        ":approval": shown.approval.as_ref().map(Json),
     })?;
     Ok(())
 }
 
+/// Everything about it that may change.
 pub(super) fn update(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {
     let shown = &upgrade.shown;
     sql.prepare_cached(
-        "UPDATE upgrades SET stage = :stage, status = :status, error = :error, ended_by_server = :ended_by_server,
-           bytes_done = :done, bytes_total = :total, started_at = :started, ended_at = :ended
+        "UPDATE upgrades SET from_version = :from, direction = :direction, target = :target, size = :size,
+           sha256 = :sha256, signature = :signature, intent = :intent, attempt = :attempt, stage = :stage,
+           status = :status, error = :error, ended_by_server = :ended_by_server, bytes_done = :done, bytes_total = :total,
+           scheduled_at = :scheduled, expires_at = :expires, started_by = :started_by, forced = :forced,
+           approval = :approval, validation = :validation, offered_at = :offered, started_at = :started, ended_at = :ended
          WHERE id = :id",
     )?
     .execute(named_params! {
         ":id": shown.id,
+        ":from": Word(&shown.from_version),
+        ":direction": Word(&shown.direction),
+        ":target": upgrade.artifact.target,
+        ":size": Count(upgrade.artifact.size),
+        ":sha256": upgrade.artifact.sha256,
+        ":signature": upgrade.artifact.signature,
+        ":intent": Word(&shown.intent),
+        ":attempt": shown.attempt,
         ":stage": Word(&shown.stage),
         ":status": Word(&shown.status),
         ":error": shown.error.as_ref().map(Json),
         ":ended_by_server": upgrade.ended_by_server,
         ":done": Count(shown.bytes_done),
         ":total": Count(shown.bytes_total),
+        ":scheduled": Time(shown.scheduled_at),
+        ":expires": Time(shown.expires_at),
+        ":started_by": shown.started_by,
+        ":forced": shown.forced,
+        ":approval": shown.approval.as_ref().map(Json),
+        ":validation": shown.validation.as_ref().map(Json),
+        ":offered": shown.offered_at.map(Time),
         ":started": shown.started_at.map(Time),
         ":ended": shown.ended_at.map(Time),
     })?;
@@ -87,9 +111,11 @@ pub(super) fn read(row: &Row<'_>) -> Sql<Upgrade> {
             executor_id: row.get("executor_id")?,
             executor_name: row.get("executor_name")?,
             kind: row.get::<_, Word<_>>("kind")?.0,
+            r#type: row.get("type")?,
             from_version: row.get::<_, Word<_>>("from_version")?.0,
             target_version: row.get::<_, Word<_>>("target_version")?.0,
             direction: row.get::<_, Word<_>>("direction")?.0,
+            confirm_start: row.get::<_, Word<_>>("confirm_start")?.0,
             confirm: row.get::<_, Word<_>>("confirm")?.0,
             intent: row.get::<_, Word<_>>("intent")?.0,
             attempt: row.get("attempt")?,
@@ -104,6 +130,14 @@ pub(super) fn read(row: &Row<'_>) -> Sql<Upgrade> {
             requested_by: row.get("requested_by")?,
             created_at: row.get::<_, Time>("created_at")?.0,
             scheduled_at: row.get::<_, Time>("scheduled_at")?.0,
+            deadline: time("deadline")?,
+            overdue: false,
+            started_by: row.get("started_by")?,
+            forced: row.get("forced")?,
+            approval: row.get::<_, Option<Json<_>>>("approval")?.map(|Json(approval)| approval),
+            validation: row.get::<_, Option<Json<_>>>("validation")?.map(|Json(validation)| validation),
+            waits_for: None,
+            offered_at: time("offered_at")?,
             expires_at: row.get::<_, Time>("expires_at")?.0,
             started_at: time("started_at")?,
             ended_at: time("ended_at")?,

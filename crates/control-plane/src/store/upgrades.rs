@@ -1,10 +1,10 @@
 //! Upgrades: requested as compare-and-swap, moved by reports, ended by the clock.
 
 use jiff::Timestamp;
-use novacula_protocol::people::{self, Action};
+use novacula_protocol::people::{self, Action, Approval, Artifact, Wait};
 use novacula_protocol::reach;
 use novacula_protocol::spec::{Confirm, Intent};
-use novacula_protocol::sync::{LogLine, UpgradeReport};
+use novacula_protocol::sync::{Channel, LogLine, UpgradeReport};
 use novacula_protocol::{Progress, Stage, Status};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 use semver::Version;
@@ -12,12 +12,9 @@ use uuid::Uuid;
 
 use super::activity::{CONTROL_PLANE, Deed, append};
 use super::column::{Count, Json, Word};
-use super::{Sql, Store, StoreError, executors, releases, upgrade_rows as rows};
+use super::{Sql, Store, StoreError, events, executors, four_eyes, releases, steering, upgrade_rows as rows};
 use crate::executor::{Executor, Snapshot};
 use crate::upgrade::{self, Upgrade};
-
-/// The most log lines that are kept of one upgrade: an executor gone mad must not fill the disk.
-const LOG_LINES_KEPT: u32 = 2_000;
 
 /// What a person asks for.
 #[derive(Clone, Debug)]
@@ -32,14 +29,22 @@ pub struct UpgradeOrder {
     pub target_version: Version,
     /// Not before.
     pub scheduled_at: Timestamp,
-    /// When it lapses unless it was picked up.
+    /// When it is overdue.
+    pub deadline: Option<Timestamp>,
+    /// How long its executor has to pick it up, in ms.
+    pub ttl_ms: u64,
+    /// When it lapses unless it was picked up, as far as is known today.
     pub expires_at: Timestamp,
+    /// Who starts it.
+    pub confirm_start: Confirm,
     /// Who completes.
     pub confirm: Confirm,
     /// For people.
     pub description: String,
     /// How long the new version must stay up.
     pub health_window_ms: u64,
+    /// The freeze or window that stops it.
+    pub calendar: Option<Wait>,
     /// When it was asked.
     pub now: Timestamp,
 }
@@ -109,6 +114,7 @@ impl Store {
         &self,
         before: Upgrade,
         after: Upgrade,
+        now: Timestamp,
     ) -> Result<Option<Snapshot>, StoreError> {
         self.write(move |sql| {
             let known = sql
@@ -122,8 +128,9 @@ impl Store {
                 return Ok(None);
             }
             rows::update(sql, &after)?;
-            if let Some(now) = after.shown.ended_at {
-                note(sql, CONTROL_PLANE, Action::UpgradeEnded, (Some(&known), &after), now)?;
+            events::note_move(sql, Some(&known), &after, now)?;
+            if let Some(action) = ended(&known, &after) {
+                note(sql, CONTROL_PLANE, action, (Some(&known), &after), None, now)?;
             }
             executors::revised(sql, executor_id).map(Some)
         })
@@ -183,7 +190,7 @@ impl Store {
                 .optional()?;
             let Some(mut upgrade) = found else { return Ok(None) };
             let mut lines = sql.prepare_cached(
-                "SELECT at, level, message FROM upgrade_log WHERE upgrade_id = ?1 ORDER BY seq",
+                "SELECT at, level, message FROM upgrade_log WHERE upgrade_id = ?1 AND status IS NULL ORDER BY seq",
             )?;
             upgrade.shown.log = lines
                 .query_map(params![Word(&id)], |row| {
@@ -211,16 +218,11 @@ fn request(sql: &Connection, order: &UpgradeOrder) -> Sql<Result<Snapshot, Reque
     let Some(direction) = reach::direction(from, target) else {
         return Ok(Err(RequestRefused::SameVersion(from.clone())));
     };
-    let release = releases::by_version(sql, order.by.account_id, executor.kind, target)?
-        .filter(|release| reach::is_offered(executor.standpoint(), release));
-    let artifact = release.and_then(|r| r.artifacts.into_iter().find(|a| a.target == executor.target));
-    let Some(artifact) = artifact else {
-        return Ok(Err(RequestRefused::ReleaseNotFound(target.clone())));
+    let Offered { artifact, channel } = match offered_artifact(sql, &executor, target)? {
+        Ok(offered) => offered,
+        Err(refused) => return Ok(Err(refused)),
     };
-    if let Some(hop) = reach::hop_between(from, target) {
-        let (from, target, hop) = (from.clone(), target.clone(), hop.to_string());
-        return Ok(Err(RequestRefused::Unreachable { from, target, hop }));
-    }
+    let approval = four_eyes::are_wanted(sql, order.by.account_id, channel)?.then(Approval::default);
     let upgrade = Upgrade {
         account_id: order.by.account_id,
         ended_by_server: false,
@@ -229,9 +231,11 @@ fn request(sql: &Connection, order: &UpgradeOrder) -> Sql<Result<Snapshot, Reque
             executor_id: executor.id.to_string(),
             executor_name: executor.name.clone(),
             kind: executor.kind,
+            r#type: executor.kind.as_str().to_owned(),
             from_version: from.clone(),
             target_version: target.clone(),
             direction,
+            confirm_start: order.confirm_start,
             confirm: order.confirm,
             intent: Intent::Apply,
             attempt: 1,
@@ -246,6 +250,14 @@ fn request(sql: &Connection, order: &UpgradeOrder) -> Sql<Result<Snapshot, Reque
             requested_by: order.by.name.clone(),
             created_at: order.now,
             scheduled_at: order.scheduled_at,
+            deadline: order.deadline,
+            overdue: false,
+            started_by: None,
+            forced: false,
+            approval,
+            validation: None,
+            waits_for: None,
+            offered_at: None,
             expires_at: order.expires_at,
             started_at: None,
             ended_at: None,
@@ -254,8 +266,43 @@ fn request(sql: &Connection, order: &UpgradeOrder) -> Sql<Result<Snapshot, Reque
         artifact,
     };
     rows::insert(sql, &upgrade)?;
-    note(sql, &order.by.name, Action::UpgradeRequested, (None, &upgrade), order.now)?;
+    events::note_move(sql, None, &upgrade, order.now)?;
+    note(sql, &order.by.name, Action::UpgradeRequested, (None, &upgrade), None, order.now)?;
+    if upgrade.shown.approval.is_some() {
+        note(sql, CONTROL_PLANE, Action::UpgradeApprovalWanted, (None, &upgrade), None, order.now)?;
+    }
+    let facts = steering::facts(sql, &upgrade, order.calendar.clone())?;
+    rows::update(sql, &steering::offered_if_clear(&upgrade, &facts, order.ttl_ms, order.now))?;
     executors::revised(sql, executor.id).map(Ok)
+}
+
+/// What is offered to an executor.
+pub(super) struct Offered {
+    pub artifact: Artifact,
+    pub channel: Channel,
+}
+
+/// The artifact of a release that the executor can go to in one step.
+pub(super) fn offered_artifact(
+    sql: &Connection,
+    executor: &Executor,
+    target: &Version,
+) -> Sql<Result<Offered, RequestRefused>> {
+    let release = releases::by_version(sql, executor.account_id, executor.kind, target)?
+        .filter(|release| reach::is_offered(executor.standpoint(), release));
+    let offered = release.and_then(|release| {
+        let artifact = release.artifacts.into_iter().find(|artifact| artifact.target == executor.target)?;
+        Some(Offered { artifact, channel: release.channel })
+    });
+    let Some(offered) = offered else { return Ok(Err(RequestRefused::ReleaseNotFound(target.clone()))) };
+    let from = &executor.current_version;
+    Ok(match reach::hop_between(from, target) {
+        Some(hop) => {
+            let (from, target, hop) = (from.clone(), target.clone(), hop.to_string());
+            Err(RequestRefused::Unreachable { from, target, hop })
+        }
+        None => Ok(offered),
+    })
 }
 
 /// Moves the upgrade a report is about, and keeps the lines it brings; answers whether anything changed.
@@ -270,41 +317,44 @@ pub(super) fn absorb_report(
         .query_row(params![report.upgrade_id, Word(&executor.id)], rows::read)
         .optional()?;
     let Some(known) = known.filter(|known| upgrade::is_about(report, known)) else { return Ok(false) };
-    let moved = upgrade::absorb(&known, report, now);
+    let mut moved = upgrade::absorb(&known, report, now);
+    // One at a time: what was given up comes back only while nothing has taken its place.
+    if !known.is_open() && moved.is_open() && open_id(sql, executor.id)?.is_some() {
+        moved = known.clone();
+    }
     let has_moved = upgrade::is_durable_change(&known, &moved);
     if has_moved {
         rows::update(sql, &moved)?;
+        events::note_move(sql, Some(&known), &moved, now)?;
         let actor = format!("executor {}", executor.name);
-        if !known.is_picked_up() && moved.is_picked_up() {
-            note(sql, &actor, Action::UpgradeStarted, (Some(&known), &moved), now)?;
+        let is_dry_run = known.is_dry_run();
+        if !known.is_picked_up() && moved.is_picked_up() && !is_dry_run {
+            note(sql, &actor, Action::UpgradeStarted, (Some(&known), &moved), None, now)?;
         }
-        if known.is_open() != moved.is_open() || known.ended_by_server != moved.ended_by_server {
-            note(sql, &actor, Action::UpgradeEnded, (Some(&known), &moved), now)?;
+        if let Some(action) = ended(&known, &moved) {
+            note(sql, &actor, action, (Some(&known), &moved), None, now)?;
         }
     }
-    for line in &report.log {
-        sql.prepare_cached(
-            "INSERT OR IGNORE INTO upgrade_log (upgrade_id, attempt, at, level, message) SELECT ?1, ?2, ?3, ?4, ?5
-             WHERE (SELECT count(*) FROM upgrade_log WHERE upgrade_id = ?1) < ?6",
-        )?
-        .execute(params![
-            report.upgrade_id,
-            report.attempt,
-            Word(&line.at),
-            Word(&line.level),
-            line.message,
-            LOG_LINES_KEPT,
-        ])?;
-    }
+    events::keep_lines(sql, &known, report.attempt, &report.log)?;
     Ok(has_moved)
 }
 
+/// What came to its end between the two, if anything did.
+fn ended(before: &Upgrade, after: &Upgrade) -> Option<Action> {
+    if before.is_dry_run() && !after.is_dry_run() && after.is_open() {
+        return Some(Action::UpgradeValidated);
+    }
+    let has_ended = before.is_open() && !after.is_open() || before.ended_by_server && !after.ended_by_server;
+    has_ended.then_some(Action::UpgradeEnded)
+}
+
 /// Tells of an upgrade under the id of the upgrade and the name of its executor.
-fn note(
+pub(super) fn note(
     sql: &Connection,
     actor: &str,
     action: Action,
     (before, after): (Option<&Upgrade>, &Upgrade),
+    said: Option<&str>,
     now: Timestamp,
 ) -> Sql<()> {
     let json = |upgrade: &Upgrade| {
@@ -312,13 +362,18 @@ fn note(
         serde_json::json!({
             "executorId": shown.executor_id, "fromVersion": shown.from_version,
             "targetVersion": shown.target_version, "stage": shown.stage, "status": shown.status,
-            "error": shown.error.as_ref().map(|error| &error.code),
+            "attempt": shown.attempt, "intent": shown.intent, "scheduledAt": shown.scheduled_at,
+            "forced": shown.forced, "error": shown.error.as_ref().map(|error| &error.code),
         })
     };
-    let said = after.shown.error.as_ref().map(|error| error.message.as_str());
-    let reason = match action {
-        Action::UpgradeRequested => &after.shown.description,
-        _ => said.unwrap_or_default(),
+    let trouble = match action {
+        Action::UpgradeValidated => after.shown.validation.as_ref().and_then(|it| it.error.as_ref()),
+        _ => after.shown.error.as_ref(),
+    };
+    let reason = match (action, said) {
+        (Action::UpgradeRequested, _) => &after.shown.description,
+        (_, Some(reason)) => reason,
+        (_, None) => trouble.map_or("", |error| &error.message),
     };
     let (before, json_after) = (before.map(json), Some(json(after)));
     let deed = Deed::by(actor, after.account_id, now, action);

@@ -1,10 +1,12 @@
 //! Pure: how long each stage of an upgrade may last, so that none is "running" for ever.
 
+use jiff::Timestamp;
 use novacula_protocol::Stage;
 use novacula_protocol::Status;
 use novacula_protocol::spec::{Confirm, Intent};
 
 use super::Upgrade;
+use crate::clock::after_ms;
 
 const SECOND_MS: u64 = 1_000;
 const MINUTE_MS: u64 = 60 * SECOND_MS;
@@ -35,7 +37,7 @@ const SYNCS: u64 = 4;
 ///
 /// To each come four syncs.
 #[must_use]
-pub fn limit_ms(upgrade: &Upgrade, sync_interval_ms: u64) -> Option<u64> {
+fn limit_ms(upgrade: &Upgrade, sync_interval_ms: u64) -> Option<u64> {
     let shown = &upgrade.shown;
     if !upgrade.is_open() || !upgrade.is_picked_up() || is_a_person_awaited(upgrade) {
         return None;
@@ -55,10 +57,17 @@ pub fn limit_ms(upgrade: &Upgrade, sync_interval_ms: u64) -> Option<u64> {
 
 fn is_a_person_awaited(upgrade: &Upgrade) -> bool {
     let shown = &upgrade.shown;
-    let is_unconfirmed = shown.confirm == Confirm::Manual && shown.intent == Intent::Apply;
+    let is_unconfirmed =
+        shown.confirm == Confirm::Manual && !matches!(shown.intent, Intent::Complete | Intent::Rollback);
     shown.status == Status::Paused
         || shown.intent == Intent::Pause
         || (shown.stage == Stage::ConfirmCompletion && is_unconfirmed)
+}
+
+/// When the upgrade is given up that stands where it stands `since` then; `None` where nothing is awaited of the executor.
+#[must_use]
+pub fn timeout_at(upgrade: &Upgrade, since: Timestamp, sync_interval_ms: u64) -> Option<Timestamp> {
+    after_ms(since, limit_ms(upgrade, sync_interval_ms)?)
 }
 
 /// The executor has come further than it was, or a person has told it something else: its time begins anew.

@@ -20,9 +20,11 @@ pub(crate) fn requested() -> Upgrade {
             executor_id: "e1".into(),
             executor_name: "host-1".into(),
             kind: Kind::Agent,
+            r#type: "agent".into(),
             from_version: "1.0.0".parse().unwrap(),
             target_version: "1.1.0".parse().unwrap(),
             direction: Direction::Upgrade,
+            confirm_start: Confirm::Auto,
             confirm: Confirm::Auto,
             intent: Intent::Apply,
             attempt: 2,
@@ -37,6 +39,14 @@ pub(crate) fn requested() -> Upgrade {
             requested_by: "owner".into(),
             created_at: at(0),
             scheduled_at: at(0),
+            deadline: None,
+            overdue: false,
+            started_by: None,
+            forced: false,
+            approval: None,
+            validation: None,
+            waits_for: None,
+            offered_at: Some(at(0)),
             expires_at: at(900),
             started_at: None,
             ended_at: None,
@@ -224,17 +234,15 @@ fn bytes_alone_are_not_worth_a_durable_write() {
 }
 
 #[test]
-fn it_is_offered_from_its_time_until_it_lapses_or_ends() {
-    let scheduled = |from, until| {
-        let mut upgrade = requested();
-        upgrade.shown.scheduled_at = at(from);
-        upgrade.shown.expires_at = at(until);
-        upgrade
-    };
-    assert!(!scheduled(10, 20).is_offered(at(9)));
-    assert!(scheduled(10, 20).is_offered(at(10)));
-    assert!(!scheduled(10, 20).is_offered(at(20)));
-    let picked_up = absorb(&scheduled(10, 20), &report(Stage::Preflight, Status::Underway), at(12));
+fn it_is_offered_from_its_turn_until_it_lapses_or_ends() {
+    let mut waiting = requested();
+    waiting.shown.offered_at = None;
+    assert!(!waiting.is_offered(at(10)));
+    let offered = offer(&waiting, 10_000, at(10));
+    assert!(offered.is_offered(at(10)) && offered.is_offered(at(19)));
+    assert!(!offered.is_offered(at(20)));
+    assert!(!withdraw(&offered, at(15)).unwrap().is_offered(at(15)));
+    let picked_up = absorb(&offered, &report(Stage::Preflight, Status::Underway), at(12));
     assert!(picked_up.is_offered(at(2_000)));
     assert!(!after(&[(Stage::Completed, Status::Completed)]).is_offered(at(11)));
 }
@@ -258,28 +266,61 @@ fn reports_in_any_order_never_move_an_upgrade_back() {
     };
     for _ in 0..2_000 {
         let mut upgrade = requested();
-        for second in 0..30 {
+        for second in 0..40 {
             let before = upgrade.clone();
             let mut said = report(Stage::ALL[next(12)], Status::ALL[next(6)]);
-            said.attempt = [1, 2, 2, 2, 3][next(5)];
-            upgrade = match next(10) {
+            said.attempt = upgrade.shown.attempt - 1 + [0, 1, 1, 1, 2][next(5)] as u32;
+            upgrade = match next(12) {
                 0 => lapse(&upgrade, at(880 + second)).unwrap_or(upgrade),
                 1 => time_out(&upgrade, at(0), 5_000, at(300 + 30 * second)).unwrap_or(upgrade),
+                2 => withdraw(&upgrade, at(second)).unwrap_or(upgrade),
+                3 => offer(&upgrade, 900_000, at(second)),
+                4 => steer(&upgrade, ASKS[next(ASKS.len())], at(second)).unwrap_or(upgrade),
                 _ => {
                     let moved = absorb(&upgrade, &said, at(second));
                     let again = absorb(&moved, &said, at(second + 1));
                     assert_eq!(again, moved, "seed {seed}: said twice {said:?}");
+                    may_follow(&before, &moved).unwrap_or_else(|why| {
+                        panic!("seed {seed}: {why}: {before:?}, then {said:?}, then {moved:?}")
+                    });
                     moved
                 }
             };
-            let place = |u: &Upgrade| (!u.is_open(), !u.is_open() && !u.ended_by_server);
-            assert!(place(&upgrade) >= place(&before), "seed {seed}: {before:?} then {said:?}");
-            let moved = |u: &Upgrade| position(u.shown.stage, u.shown.status);
-            if !before.is_open() && !before.ended_by_server {
-                assert_eq!(upgrade, before, "seed {seed}: a final end moved after {said:?}");
-            } else if !before.ended_by_server {
-                assert!(moved(&upgrade) >= moved(&before), "seed {seed}: {before:?} then {said:?}");
-            }
+            assert!(upgrade.shown.attempt >= before.shown.attempt, "seed {seed}: an attempt came back");
+            let is_sound = upgrade.is_open() == !upgrade.shown.stage.is_end();
+            assert!(is_sound, "seed {seed}: {upgrade:?} after {before:?}");
         }
     }
 }
+
+/// Whether a report may have made `after` of `before`.
+fn may_follow(before: &Upgrade, after: &Upgrade) -> Result<(), &'static str> {
+    let place = |u: &Upgrade| position(u.shown.stage, u.shown.status);
+    let was_final = !before.is_open() && !before.ended_by_server;
+    if was_final && after != before {
+        return Err("a final end moved");
+    }
+    if after.shown.attempt > before.shown.attempt {
+        return if before.is_dry_run() { Ok(()) } else { Err("a report began a new attempt") };
+    }
+    if !before.is_open() && after.is_open() && after.shown.stage != Stage::ConfirmCompletion {
+        return Err("what was given up came back by itself");
+    }
+    if before.is_open() && place(after) < place(before) {
+        return Err("it went back");
+    }
+    Ok(())
+}
+
+const ASKS: [Ask; 10] = [
+    Ask::Start,
+    Ask::Validate,
+    Ask::Pause,
+    Ask::Continue,
+    Ask::Retry,
+    Ask::Reschedule,
+    Ask::Rollback,
+    Ask::Abandon,
+    Ask::AbandonUnstarted,
+    Ask::Complete,
+];

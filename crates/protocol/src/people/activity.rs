@@ -52,6 +52,45 @@ pub enum Action {
     /// A person asked for an upgrade.
     #[serde(rename = "upgrade.requested")]
     UpgradeRequested,
+    /// Somebody else than who asked for it has to approve it.
+    #[serde(rename = "upgrade.approvalWanted")]
+    UpgradeApprovalWanted,
+    /// Somebody else approved it.
+    #[serde(rename = "upgrade.approved")]
+    UpgradeApproved,
+    /// A person sent it off.
+    #[serde(rename = "upgrade.startRequested")]
+    UpgradeStartRequested,
+    /// A person asked for a dry run on the host.
+    #[serde(rename = "upgrade.validateRequested")]
+    UpgradeValidateRequested,
+    /// A person asked it to stand still.
+    #[serde(rename = "upgrade.pauseRequested")]
+    UpgradePauseRequested,
+    /// A person let it go on.
+    #[serde(rename = "upgrade.continueRequested")]
+    UpgradeContinueRequested,
+    /// A person ordered a new attempt.
+    #[serde(rename = "upgrade.retryRequested")]
+    UpgradeRetryRequested,
+    /// A person set another time.
+    #[serde(rename = "upgrade.rescheduled")]
+    UpgradeRescheduled,
+    /// A person asked for the previous version.
+    #[serde(rename = "upgrade.rollbackRequested")]
+    UpgradeRollbackRequested,
+    /// A person dropped it, or asked the executor to.
+    #[serde(rename = "upgrade.abandonRequested")]
+    UpgradeAbandonRequested,
+    /// A person confirmed it.
+    #[serde(rename = "upgrade.completeRequested")]
+    UpgradeCompleteRequested,
+    /// The channels that want four eyes.
+    #[serde(rename = "fourEyes.changed")]
+    FourEyesChanged,
+    /// A dry run came to its end.
+    #[serde(rename = "upgrade.validated")]
+    UpgradeValidated,
     /// The executor picked it up.
     #[serde(rename = "upgrade.started")]
     UpgradeStarted,
