@@ -10,7 +10,25 @@ use novacula_protocol::people::Page;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use crate::operation::Parameter;
 use crate::problem::ApiError;
+
+/// Refuses a query parameter that the operation does not have: a misspelt filter would select everything.
+pub(crate) fn only_known(known: &[Parameter], parts: &Parts) -> Result<(), ApiError> {
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+        .map_err(|e| ApiError::invalid(e.body_text()))?;
+    for (at, (name, _)) in pairs.iter().enumerate() {
+        let Some(parameter) = known.iter().find(|parameter| parameter.name == name) else {
+            let names: Vec<_> = known.iter().map(|parameter| format!("`{}`", parameter.name)).collect();
+            let here = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            return Err(ApiError::invalid(format!("there is no query parameter `{name}` here, only {here}")));
+        };
+        if !parameter.is_repeatable && pairs[..at].iter().any(|(before, _)| before == name) {
+            return Err(ApiError::invalid(format!("`{name}` must stand once, it stands twice")));
+        }
+    }
+    Ok(())
+}
 
 /// A JSON body, whatever the content type says.
 pub(crate) struct Body<T>(pub T);
@@ -46,7 +64,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 
 /// The most rows on one page.
 pub(crate) const MAX_LIMIT: u32 = 500;
-const DEFAULT_LIMIT: u32 = 100;
+/// How many there are unless said otherwise.
+pub(crate) const DEFAULT_LIMIT: u32 = 100;
 
 /// The query of a list: which page, and filters by name.
 pub(crate) struct ListQuery {

@@ -21,6 +21,7 @@ use crate::artifact_folder::ArtifactFolder;
 use crate::clock::Clock;
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
+use crate::openapi::documented;
 use crate::routes;
 use crate::secrets::SecretHash;
 use crate::store::Store;
@@ -121,6 +122,10 @@ impl ControlPlane {
         Self { router: routes::router(Arc::clone(&app)), app, now_ms, folder }
     }
 
+    pub(crate) fn owner(&self) -> &'static str {
+        OWNER
+    }
+
     pub(crate) fn wait_ms(&self, ms: i64) {
         self.now_ms.fetch_add(ms, Ordering::Relaxed);
     }
@@ -133,6 +138,7 @@ impl ControlPlane {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes().to_vec();
+        documented::check(&parts, &bytes);
         Answered { status: parts.status, headers: parts.headers, bytes }
     }
 
@@ -183,8 +189,8 @@ impl ControlPlane {
         let token = format!("nvu_{name}");
         let sql = rusqlite::Connection::open(self.folder.path().join("novacula.sqlite")).unwrap();
         sql.execute(
-            "INSERT INTO user_tokens SELECT ?1, id, ?1, ?2, 0, NULL FROM accounts",
-            rusqlite::params![name, SecretHash::of(&token).0],
+            "INSERT INTO user_tokens SELECT ?3, id, ?1, ?2, 0, NULL FROM accounts",
+            rusqlite::params![name, SecretHash::of(&token).0, self.app.clock.new_id().to_string()],
         )
         .unwrap();
         token

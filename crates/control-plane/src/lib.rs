@@ -14,9 +14,15 @@ mod routes;
 
 mod api;
 mod auth;
+mod example;
 mod extract;
 mod hear_out;
+mod openapi;
+mod operation;
 mod problem;
+mod refusal;
+mod right;
+mod shape;
 
 mod activity;
 mod artifact_folder;

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use novacula_protocol::people::Role;
 use novacula_protocol::problem::{ErrorBody, Problem};
 use serde_json::{Map, Value};
 
@@ -41,6 +42,12 @@ impl ApiError {
 
     pub(crate) fn unauthenticated(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message)
+    }
+
+    /// The caller is known and may not do this.
+    pub(crate) fn forbidden(needed: &str, role: Role) -> Self {
+        let sentence = format!("this call needs {needed}; you are {role}; an owner or admin can change that");
+        Self::new(StatusCode::FORBIDDEN, "forbidden", sentence)
     }
 
     pub(crate) fn not_found(what: &str) -> Self {

@@ -1,80 +1,61 @@
-//! Every URL, in one table.
+//! Every URL, in one table: the router, the check of rights, the served description and the tests are made from it.
+//! `operation.rs` says how to add a row.
+
+mod catalogue;
+mod executors;
+mod fleet;
+mod running;
+mod steering;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode, header};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
-use axum::routing::{delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
-use crate::api::{
-    activity, artifacts, enroll, enrolment_tokens, executor_keys, executors, explain, four_eyes, health,
-    preflight, releases, request_upgrade, steer, sync, upgrades, upload,
-};
 use crate::app::App;
+use crate::auth::{Gate, enforce};
 use crate::clock::Clock;
-use crate::hear_out::hear_out;
 use crate::metrics;
+use crate::operation::Operation;
 use crate::problem::ApiError;
 
 /// A sync with 200 long log lines fits; nothing else is larger but artifacts, which have a limit of their own.
 const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 
+/// Every operation there is.
+pub(crate) fn operations() -> Vec<Operation> {
+    let api = [
+        executors::operations(),
+        catalogue::operations(),
+        fleet::operations(),
+        steering::operations(),
+        running::operations(),
+    ];
+    let api = api.into_iter().flatten().map(|row| row.below("/api/v1"));
+    api.chain(running::at_the_root()).collect()
+}
+
 pub(crate) fn router(app: Arc<App>) -> Router {
     let clock = app.clock.clone();
-    let api = Router::new()
-        // Executors
-        .route(
-            "/syncExecutor",
-            post(sync::sync).layer(from_fn_with_state(Arc::clone(&app), metrics::time_sync)),
-        )
-        .route("/enroll", post(enroll::enroll))
-        .route("/artifacts/{sha256}", get(artifacts::fetch))
-        // People: who may sync
-        .route("/executor-keys", get(executor_keys::list).post(executor_keys::create))
-        .route("/executor-keys/{id}", delete(executor_keys::revoke))
-        .route("/enrolment-tokens", get(enrolment_tokens::list).post(enrolment_tokens::create))
-        .route("/enrolment-tokens/{id}", delete(enrolment_tokens::revoke))
-        // People: the catalogue
-        .route(
-            "/releases",
-            get(releases::list)
-                .merge(post(upload::upload).layer(DefaultBodyLimit::disable()).layer(from_fn(hear_out))),
-        )
-        .route("/releases/{id}", get(releases::show).patch(releases::patch))
-        // People: the fleet
-        .route("/executors", get(executors::list))
-        .route("/executors/{id}", get(executors::show).delete(executors::delete))
-        .route("/executors/{id}/explain", get(explain::show))
-        .route("/executors/{id}/preflight", get(preflight::show).post(preflight::ask))
-        .route("/executors/{id}/preflight/checks/{check}", post(preflight::ask_for_one))
-        .route("/executors/{id}/upgrade", post(request_upgrade::request))
-        .route("/upgrades", get(upgrades::list))
-        .route("/upgrades/{id}", get(upgrades::show).patch(steer::reschedule))
-        .route("/upgrades/{id}/start", post(steer::start))
-        .route("/upgrades/{id}/validate", post(steer::validate))
-        .route("/upgrades/{id}/approve", post(steer::approve))
-        .route("/upgrades/{id}/pause", post(steer::pause))
-        .route("/upgrades/{id}/continue", post(steer::go_on))
-        .route("/upgrades/{id}/retry", post(steer::retry))
-        .route("/upgrades/{id}/rollback", post(steer::roll_back))
-        .route("/upgrades/{id}/abandon", post(steer::abandon))
-        .route("/upgrades/{id}/complete", post(steer::complete))
-        .route("/four-eyes", get(four_eyes::show).put(four_eyes::set))
-        // People: who did what
-        .route("/activity", get(activity::list))
-        .route("/activity/verify", get(activity::verify));
-    Router::new()
-        .nest("/api/v1", api)
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
-        .route("/metrics", get(health::metrics))
+    operations()
+        .into_iter()
+        .fold(Router::new(), |router, operation| {
+            let gate = Gate {
+                app: Arc::clone(&app),
+                operation: operation.id,
+                right: operation.right,
+                query: operation.query,
+            };
+            let handler = operation.handler.route_layer(from_fn_with_state(Arc::new(gate), enforce));
+            router.route(&operation.path, (operation.wrap)(handler, &app))
+        })
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -117,9 +98,13 @@ fn span<B>(request: &Request<B>) -> tracing::Span {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use axum::http::Method;
 
+    use super::*;
     use crate::in_process::ControlPlane;
+    use crate::right::Right;
 
     const NOBODY: &str = "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c";
 
@@ -161,43 +146,73 @@ mod tests {
         assert_eq!(control_plane.request(NOBODY, "1.0.0").await.problem(), (404, "not_found".to_owned()));
     }
 
+    /// A path of the operation, with nobody's ids.
+    fn path_of(operation: &Operation) -> String {
+        operation
+            .path
+            .replace("{check}", "clock")
+            .replace("{sha256}", &"0".repeat(64))
+            .replace("{id}", NOBODY)
+    }
+
     #[tokio::test]
-    async fn a_persons_call_with_anything_but_a_persons_token_is_unauthenticated() {
+    async fn a_call_without_the_right_bearer_is_unauthenticated_whatever_it_brings() {
         let control_plane = ControlPlane::start().await;
         let key = control_plane.key().await;
-        let id = NOBODY;
-        for (method, path) in [
-            (Method::GET, "/api/v1/executor-keys".to_owned()),
-            (Method::POST, "/api/v1/executor-keys".to_owned()),
-            (Method::DELETE, format!("/api/v1/executor-keys/{id}")),
-            (Method::GET, "/api/v1/enrolment-tokens".to_owned()),
-            (Method::POST, "/api/v1/enrolment-tokens".to_owned()),
-            (Method::DELETE, format!("/api/v1/enrolment-tokens/{id}")),
-            (Method::GET, "/api/v1/releases".to_owned()),
-            (Method::POST, "/api/v1/releases".to_owned()),
-            (Method::GET, format!("/api/v1/releases/{id}")),
-            (Method::PATCH, format!("/api/v1/releases/{id}")),
-            (Method::GET, "/api/v1/executors".to_owned()),
-            (Method::GET, format!("/api/v1/executors/{id}")),
-            (Method::DELETE, format!("/api/v1/executors/{id}")),
-            (Method::GET, format!("/api/v1/executors/{id}/explain")),
-            (Method::GET, format!("/api/v1/executors/{id}/preflight")),
-            (Method::POST, format!("/api/v1/executors/{id}/preflight")),
-            (Method::POST, format!("/api/v1/executors/{id}/preflight/checks/clock")),
-            (Method::POST, format!("/api/v1/executors/{id}/upgrade")),
-            (Method::GET, "/api/v1/upgrades".to_owned()),
-            (Method::GET, format!("/api/v1/upgrades/{id}")),
-            (Method::GET, "/api/v1/activity".to_owned()),
-            (Method::GET, "/api/v1/activity/verify".to_owned()),
-        ] {
-            for bearer in [key.as_str(), "nvu_unknown", "nve_unknown", ""] {
-                let refused = control_plane.call(method.clone(), &path, bearer, "{}").await;
+        let owner = control_plane.owner();
+        for operation in operations() {
+            let strangers = match operation.right {
+                Right::Nobody => continue,
+                Right::Executor | Right::Enrol => vec![owner, "nva_unknown", "nve_unknown", ""],
+                Right::Fetch => vec!["nvu_unknown", "nva_unknown", "nve_unknown", ""],
+                _ => vec![key.as_str(), "nvu_unknown", "nve_unknown", ""],
+            };
+            for bearer in strangers {
+                // An enrolment token is held against its uses by the handler, after the body is read.
+                if operation.right == Right::Enrol && bearer.starts_with("nve_") {
+                    continue;
+                }
+                let path = format!("{}?surprise=1", path_of(&operation));
+                let refused = control_plane.call(operation.method.clone(), &path, bearer, "no JSON").await;
                 assert_eq!(
                     refused.problem(),
                     (401, "invalid_api_key".to_owned()),
-                    "{method} {path} {bearer}"
+                    "{} {bearer}",
+                    operation.id
                 );
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_query_parameter_that_an_operation_does_not_have_is_refused() {
+        let control_plane = ControlPlane::start().await;
+        let key = control_plane.key().await;
+        for operation in operations() {
+            let bearer = match operation.right {
+                Right::Executor => key.as_str(),
+                Right::Enrol => "nve_unknown",
+                _ => control_plane.owner(),
+            };
+            let path = format!("{}?surprise=1", path_of(&operation));
+            let refused = control_plane.call(operation.method.clone(), &path, bearer, "{}").await;
+            assert_eq!(refused.problem(), (400, "invalid_request".to_owned()), "{}", operation.id);
+        }
+        let twice = control_plane.get("/api/v1/executors?name=a&name=b").await;
+        assert_eq!(twice.problem(), (400, "invalid_request".to_owned()));
+        control_plane.get("/api/v1/executors?label=a%3Db&label=c%3Dd").await.ok();
+    }
+
+    #[test]
+    fn every_operation_says_what_it_is_and_none_stands_twice() {
+        let (mut ids, mut places) = (BTreeSet::new(), BTreeSet::new());
+        for operation in operations() {
+            let id = operation.id;
+            assert!(!operation.summary.is_empty() && !operation.summary.ends_with('.'), "{id}");
+            assert!(!operation.answers.is_empty(), "{id} answers something");
+            assert!(id.bytes().all(|c| c.is_ascii_alphabetic()), "{id}");
+            assert!(ids.insert(id), "{id} stands twice");
+            assert!(places.insert((operation.method.to_string(), operation.path.clone())), "{id}");
         }
     }
 

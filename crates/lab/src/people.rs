@@ -94,6 +94,8 @@ impl Person {
         let request = UpgradeRequest {
             target_version: version.parse().expect("a test names versions like 1.2.3"),
             scheduled_at: None,
+            deadline: None,
+            confirm_start: None,
             confirm: None,
             description: None,
             health_window_ms: Some(u64::try_from(health_window.as_millis()).expect("a window is short")),

@@ -16,8 +16,10 @@ pub const USER_TOKEN_PREFIX: &str = "nvu_";
 
 /// Who wants a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EnrollRequest {
     /// The executor's name; the key is bound to it.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128), regex(pattern = crate::PRINTABLE)))]
     pub name: String,
     /// What it is.
     pub kind: Kind,
@@ -25,6 +27,7 @@ pub struct EnrollRequest {
 
 /// The key, shown once.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct EnrollResponse {
     /// `nva_…`

@@ -3,6 +3,7 @@
 mod activity;
 mod checks;
 mod explanation;
+mod roles;
 mod steering;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use activity::{Action, Activity, ActivityVerdict};
 pub use checks::{Checked, Preflight, PreflightRequest};
 pub use explanation::{Explanation, Rule};
+pub use roles::Role;
 pub use steering::{
     AbandonRequest, Approval, ArtifactFacts, Diff, DiffSummary, FourEyes, MayHaveReason, ReleaseNotes,
     Reschedule, StageEvents, StartRequest, UpgradeEvent, UpgradeProgress, Validation, ValidationState, Wait,
@@ -27,6 +29,7 @@ use crate::sync::{Channel, Held, LogLine, ReportError, Support};
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Page<T> {
     /// The rows.
@@ -37,6 +40,7 @@ pub struct Page<T> {
 
 /// Whether a release is offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ReleaseStatus {
     /// Artifacts may still be added; offered to nobody.
@@ -67,6 +71,7 @@ impl ReleaseStatus {
 
 /// One version of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Release {
     /// UUIDv7.
@@ -91,6 +96,7 @@ pub struct Release {
 
 /// The bytes for one target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Artifact {
     /// Rust target triple.
     pub target: String,
@@ -122,6 +128,7 @@ impl Candidate for Release {
 
 /// `PATCH /releases/{id}`: what is absent stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ReleasePatch {
     /// `draft` → `published` → `yanked`.
@@ -132,11 +139,13 @@ pub struct ReleasePatch {
     pub channel: Option<Channel>,
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 65536)))]
     pub notes: Option<String>,
 }
 
 /// Whether an executor syncs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Presence {
     /// Its last sync is younger than the heartbeat timeout.
@@ -147,6 +156,7 @@ pub enum Presence {
 
 /// One executor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Executor {
     /// UUIDv7.
@@ -187,6 +197,7 @@ pub struct Executor {
 
 /// A release as seen from one executor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AvailableRelease {
     /// Its version.
@@ -203,6 +214,7 @@ pub struct AvailableRelease {
 
 /// `POST /executors/{id}/upgrade`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpgradeRequest {
     /// What shall run.
@@ -221,14 +233,17 @@ pub struct UpgradeRequest {
     pub confirm: Option<Confirm>,
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 4096)))]
     pub description: Option<String>,
     /// How long the new version must stay up before it is committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1_000, max = 86_400_000)))]
     pub health_window_ms: Option<u64>,
 }
 
 /// One upgrade of one executor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Upgrade {
     /// UUIDv7.
@@ -316,18 +331,22 @@ pub struct Upgrade {
 
 /// `POST /executor-keys`: a key for one executor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExecutorKeyRequest {
     /// The executor it is for; absent: the first name that syncs with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128), regex(pattern = crate::PRINTABLE)))]
     pub name: Option<String>,
 }
 
 /// `POST /enrolment-tokens`: a token that many executors may exchange for keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EnrolmentTokenRequest {
     /// How often it may be used.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub max_uses: u32,
     /// When it ends.
     pub expires_at: Timestamp,
@@ -335,6 +354,7 @@ pub struct EnrolmentTokenRequest {
 
 /// A secret, shown once; only its hash is kept.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IssuedSecret {
     /// UUIDv7 of the key or token.
     pub id: String,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The body of an answer that is not a success.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorBody {
     /// What went wrong.
     pub error: Problem,
@@ -11,6 +12,7 @@ pub struct ErrorBody {
 
 /// One error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// `snake_case`, for machines.
     pub code: String,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What an executor is: set by its first sync, never changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A service on a systemd host.
@@ -39,6 +40,7 @@ impl std::fmt::Display for Kind {
 
 /// The one way the control plane steers an upgrade in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Intent {
     /// Run to the end.
@@ -58,6 +60,7 @@ pub enum Intent {
 
 /// Which way the version moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// To a higher version.
@@ -68,6 +71,7 @@ pub enum Direction {
 
 /// Who ends CONFIRM_COMPLETION.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Confirm {
     /// The executor itself.
@@ -86,6 +90,7 @@ fn default_health_window_ms() -> u64 {
 
 /// What every spec says, whatever its kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SpecHeader {
     /// The upgrade this spec belongs to; opaque to the executor.
@@ -113,6 +118,7 @@ pub struct SpecHeader {
 
 /// An artifact for an agent to carry out on itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AgentUpgradeSpec {
     /// The fields common to all kinds.
@@ -130,6 +136,7 @@ pub struct AgentUpgradeSpec {
 
 /// An image for an operator to deploy itself from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct OperatorUpgradeSpec {
     /// The fields common to all kinds.
@@ -143,6 +150,7 @@ pub struct OperatorUpgradeSpec {
 
 /// The spec an executor is offered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum PendingUpgrade {
     /// For an agent.

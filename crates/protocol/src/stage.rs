@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// A position of an upgrade: the same words on the wire, on disk, in the API and on a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Stage {
     /// Accepted by the control plane, not yet picked up by the executor.
@@ -88,6 +89,7 @@ impl std::fmt::Display for Stage {
 
 /// How a stage is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
     /// Not begun.
@@ -138,6 +140,7 @@ impl std::fmt::Display for Status {
 
 /// How weighty a log line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum LogLevel {
     /// A step taken.
@@ -152,6 +155,7 @@ pub enum LogLevel {
 
 /// An upgrade in one word for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Progress {
     /// Waits for its time or its executor.

@@ -14,9 +14,11 @@ pub const SYNC_PATH: &str = "/api/v1/syncExecutor";
 
 /// What an executor says about itself at every sync.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SyncRequest {
     /// Unique inside the account.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128), regex(pattern = crate::PRINTABLE)))]
     pub name: String,
     /// Fixed by the first sync.
     pub kind: Kind,
@@ -26,6 +28,7 @@ pub struct SyncRequest {
     #[serde(default)]
     pub channel: Channel,
     /// Rust target triple.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128), regex(pattern = crate::PRINTABLE)))]
     pub target: String,
     /// Whatever its sysadmin wrote into the config.
     #[serde(default)]
@@ -52,6 +55,7 @@ pub struct SyncRequest {
 
 /// How daring a host is. A wider channel contains the narrower ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
     /// For everyone.
@@ -98,6 +102,7 @@ impl std::fmt::Display for Channel {
 
 /// A sysadmin's hold on a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Held {
     /// Why.
     pub reason: String,
@@ -117,9 +122,11 @@ impl std::fmt::Display for Held {
 
 /// The report on one attempt of one upgrade.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct UpgradeReport {
     /// As in the spec.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128), regex(pattern = crate::PRINTABLE)))]
     pub upgrade_id: String,
     /// As in the spec.
     pub attempt: u32,
@@ -143,6 +150,7 @@ pub struct UpgradeReport {
 
 /// Why an upgrade did not complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReportError {
     /// A code of [`crate::RefusalCode`], or one that a newer executor knows.
     pub code: String,
@@ -156,6 +164,7 @@ pub struct ReportError {
 
 /// One line of an upgrade's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogLine {
     /// By the host's clock.
     pub at: Timestamp,
@@ -167,6 +176,7 @@ pub struct LogLine {
 
 /// The result of one preflight check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PreflightResult {
     /// Its name.
     pub check: String,
@@ -178,6 +188,7 @@ pub struct PreflightResult {
 
 /// How the executor's major version relates to the control plane's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Support {
     /// Same major, or newer.
@@ -190,6 +201,7 @@ pub enum Support {
 
 /// The answer to a sync.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SyncResponse {
     /// What answers.
@@ -212,6 +224,7 @@ pub struct SyncResponse {
 
 /// A spec as received: one that cannot be read must not spoil the answer around it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Offer {
     /// A spec.

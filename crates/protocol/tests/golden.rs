@@ -64,11 +64,32 @@ fn message_of(name: &str) -> (&'static str, fn(Value) -> Result<Value, String>) 
         .unwrap_or_else(|| panic!("{name} is a message of no known type"))
 }
 
+/// From before their message grew: what they say is still understood, and is said with more beside it.
+const OUTGROWN: [&str; 3] = ["page-of-upgrades", "upgrade-error", "upgrade-running"];
+
 #[test]
 fn every_golden_message_is_read_and_written_again_as_it_is() {
     for (name, message) in golden() {
         let (_, through) = message_of(&name);
-        assert_eq!(through(message.clone()).unwrap(), message, "{name}");
+        let written = through(message.clone()).unwrap();
+        if OUTGROWN.contains(&name.as_str()) {
+            assert!(written != message && says_all_of(&written, &message), "{name}: {written}");
+        } else {
+            assert_eq!(written, message, "{name}");
+        }
+    }
+}
+
+fn says_all_of(written: &Value, message: &Value) -> bool {
+    match (written, message) {
+        (Value::Object(written), Value::Object(message)) => message
+            .iter()
+            .all(|(field, value)| written.get(field).is_some_and(|written| says_all_of(written, value))),
+        (Value::Array(written), Value::Array(message)) => {
+            written.len() == message.len()
+                && written.iter().zip(message).all(|(written, message)| says_all_of(written, message))
+        }
+        _ => written == message,
     }
 }
 

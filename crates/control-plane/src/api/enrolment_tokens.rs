@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use novacula_protocol::enroll::ENROLMENT_TOKEN_PREFIX;
 use novacula_protocol::people::{EnrolmentTokenRequest, IssuedSecret, Page};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
@@ -18,7 +19,7 @@ use crate::secrets::{self, SecretHash};
 use crate::store::Person;
 
 /// A token as people see it: everything but the secret.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ShownToken {
     id: String,

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use novacula_protocol::enroll::EXECUTOR_KEY_PREFIX;
 use novacula_protocol::people::{ExecutorKeyRequest, IssuedSecret, Page};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
@@ -19,7 +20,7 @@ use crate::secrets::{self, SecretHash};
 use crate::store::Person;
 
 /// A key as people see it: everything but the secret.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ShownKey {
     id: String,

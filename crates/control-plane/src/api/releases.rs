@@ -12,7 +12,8 @@ use crate::extract::{Body, Id, ListQuery, word};
 use crate::problem::{Answer, ApiError};
 use crate::store::{Person, ReleaseRefused};
 
-pub(super) const MAX_NOTES: usize = 64 * 1024;
+/// In characters.
+pub(crate) const MAX_NOTES: usize = 64 * 1024;
 
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
@@ -40,8 +41,8 @@ pub(crate) async fn patch(
     Id(id): Id,
     Body(patch): Body<ReleasePatch>,
 ) -> Answer<Json<Release>> {
-    if patch.notes.as_ref().is_some_and(|notes| notes.len() > MAX_NOTES) {
-        return Err(ApiError::invalid(format!("`notes` must have at most {MAX_NOTES} bytes")));
+    if patch.notes.as_ref().is_some_and(|notes| notes.chars().count() > MAX_NOTES) {
+        return Err(ApiError::invalid(format!("`notes` must have at most {MAX_NOTES} characters")));
     }
     let now = app.clock.now();
     let release = app.store.patch_release(person.clone(), id, patch, now).await??;

@@ -1,7 +1,7 @@
 //! Accounts, people's tokens and enrolment tokens.
 
 use jiff::Timestamp;
-use novacula_protocol::people::Action;
+use novacula_protocol::people::{Action, Role};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use uuid::Uuid;
 
@@ -16,8 +16,16 @@ use crate::secrets::SecretHash;
 pub struct Person {
     /// The account it acts in.
     pub account_id: Uuid,
+    /// Who it is.
+    pub user_id: Uuid,
     /// For the record of who asked.
     pub name: String,
+    /// What it may do in the account.
+    pub role: Role,
+    /// It may publish releases.
+    pub is_release_manager: bool,
+    /// The account is the first one, whose owner keeps the house for the others.
+    pub is_in_founding_account: bool,
 }
 
 impl Store {
@@ -56,10 +64,19 @@ impl Store {
     pub async fn person(&self, token: SecretHash) -> Result<Option<Person>, StoreError> {
         self.read(move |sql| {
             sql.prepare_cached(
-                "SELECT account_id, user_name FROM user_tokens WHERE hash = ?1 AND revoked_at IS NULL",
+                "SELECT id, account_id, user_name, account_id = (SELECT min(id) FROM accounts)
+                 FROM user_tokens WHERE hash = ?1 AND revoked_at IS NULL",
             )?
             .query_row(params![token], |row| {
-                Ok(Person { account_id: row.get::<_, Word<_>>(0)?.0, name: row.get(1)? })
+                Ok(Person {
+                    user_id: row.get::<_, Word<_>>(0)?.0,
+                    account_id: row.get::<_, Word<_>>(1)?.0,
+                    name: row.get(2)?,
+                    // Every token there is was made for an owner.
+                    role: Role::Owner,
+                    is_release_manager: true,
+                    is_in_founding_account: row.get(3)?,
+                })
             })
             .optional()
         })

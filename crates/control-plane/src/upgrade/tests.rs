@@ -306,7 +306,7 @@ fn may_follow(before: &Upgrade, after: &Upgrade) -> Result<(), &'static str> {
     if !before.is_open() && after.is_open() && after.shown.stage != Stage::ConfirmCompletion {
         return Err("what was given up came back by itself");
     }
-    if before.is_open() && place(after) < place(before) {
+    if before.is_open() && before.is_picked_up() && place(after) < place(before) {
         return Err("it went back");
     }
     Ok(())

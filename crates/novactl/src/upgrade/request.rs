@@ -61,6 +61,8 @@ impl Request {
         let request = UpgradeRequest {
             target_version: self.target_version.clone(),
             scheduled_at: self.at,
+            deadline: None,
+            confirm_start: None,
             confirm: self.confirm,
             description: self.description.clone(),
             health_window_ms: self.health_window.map(durations::millis),

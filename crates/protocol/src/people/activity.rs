@@ -6,6 +6,7 @@ use serde_json::Value;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Action {
     /// An artifact came in.
     #[serde(rename = "release.uploaded")]
@@ -108,6 +109,7 @@ impl std::fmt::Display for Action {
 
 /// One entry. It is written once and never changed; the chain is over these fields, so none may be added or renamed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Activity {
     /// Counts from 1 inside the account, without gaps.
     pub id: u64,
@@ -133,6 +135,7 @@ pub struct Activity {
 
 /// `GET /activity/verify`: whether the chain holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ActivityVerdict {
     /// Every entry is as it was written, and none is missing before the last.

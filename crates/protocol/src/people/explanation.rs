@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What stops an upgrade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// It does not sync.
@@ -33,6 +34,7 @@ pub enum Rule {
 
 /// `GET /executors/{id}/explain`: the first rule that stops its upgrade.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
     /// Which.

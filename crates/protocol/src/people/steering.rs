@@ -10,23 +10,28 @@ use crate::sync::ReportError;
 
 /// `POST /upgrades/{id}/pause` and `/continue`: they want to know why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WithReason {
     /// For the activity.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1024), regex(pattern = r"\S")))]
     pub reason: String,
 }
 
 /// `POST /upgrades/{id}/complete`, `/retry`, `/rollback` and `/approve`: they take a reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MayHaveReason {
     /// For the activity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1024), regex(pattern = r"\S")))]
     pub reason: Option<String>,
 }
 
 /// `POST /upgrades/{id}/start`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StartRequest {
     /// Past windows, freezes and older upgrades of another type; never past an approval, a prerequisite or a check of
@@ -35,14 +40,17 @@ pub struct StartRequest {
     pub force: bool,
     /// For the activity; must be there with `force`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1024), regex(pattern = r"\S")))]
     pub reason: Option<String>,
 }
 
 /// `POST /upgrades/{id}/abandon`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AbandonRequest {
     /// For the activity.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1024), regex(pattern = r"\S")))]
     pub reason: String,
     /// Only if the executor has not picked it up.
     #[serde(default)]
@@ -51,17 +59,20 @@ pub struct AbandonRequest {
 
 /// `PATCH /upgrades/{id}`: what is absent stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Reschedule {
     /// Not before; at least an hour from now, and not after the deadline.
     pub scheduled_at: Timestamp,
     /// For the activity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1024), regex(pattern = r"\S")))]
     pub reason: Option<String>,
 }
 
 /// What an upgrade waits for before its executor is told of it: the first that stands in its way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Wait {
     /// In one word.
@@ -75,6 +86,7 @@ pub struct Wait {
 
 /// In the order in which they are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WaitCode {
     /// A person paused it.
@@ -114,6 +126,7 @@ impl WaitCode {
 
 /// Somebody else than the one who asked has to say yes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Approval {
     /// Who said it.
@@ -124,6 +137,7 @@ pub struct Approval {
 
 /// The account's rule of four eyes: upgrades to releases of these channels want an approval.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FourEyes {
     /// None: nobody is asked.
@@ -132,6 +146,7 @@ pub struct FourEyes {
 
 /// The last dry run of an upgrade on its host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Validation {
     /// How it stands.
@@ -150,6 +165,7 @@ pub struct Validation {
 
 /// How a dry run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ValidationState {
     /// The host is at it, or about to be.
@@ -162,6 +178,7 @@ pub enum ValidationState {
 
 /// `GET /upgrades/{id}/progress`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct UpgradeProgress {
     /// A dry run has passed.
@@ -196,6 +213,7 @@ pub struct UpgradeProgress {
 
 /// Something that happened to an upgrade: a new stage or status, or a line of its executor's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct UpgradeEvent {
     /// Grows; the `Last-Event-ID` of the stream.
@@ -216,6 +234,7 @@ pub struct UpgradeEvent {
 
 /// `GET /upgrades/{id}/events/stages`: the events of one stage of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct StageEvents {
     /// Which attempt.
@@ -232,6 +251,7 @@ pub struct StageEvents {
 
 /// `GET /upgrades/{id}/diff`: what changes on the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Diff {
     /// In a few words.
@@ -248,6 +268,7 @@ pub struct Diff {
 
 /// `GET /upgrades/{id}/diff/summary`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DiffSummary {
     /// What runs.
@@ -272,6 +293,7 @@ pub struct DiffSummary {
 
 /// A release on the way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ReleaseNotes {
     /// Its version.
@@ -282,6 +304,7 @@ pub struct ReleaseNotes {
 
 /// What is known of an artifact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ArtifactFacts {
     /// Which version.

@@ -1,0 +1,71 @@
+//! What bodies look like: the golden messages of the protocol, and a few more where it has none. A test checks each
+//! against its schema.
+
+macro_rules! golden {
+    ($($name:ident = $file:literal;)*) => {
+        $(pub(crate) const $name: &str =
+            include_str!(concat!("../../protocol/tests/golden/", $file, ".json"));)*
+    };
+}
+
+golden! {
+    ENROLL_REQUEST = "enroll-request";
+    ENROLL_RESPONSE = "enroll-response";
+    ENROLMENT_TOKEN_REQUEST = "enrolment-token-request";
+    EXECUTOR = "executor";
+    EXECUTOR_LISTED = "executor-listed";
+    EXECUTOR_KEY_REQUEST = "executor-key-request";
+    ISSUED_SECRET = "issued-secret";
+    RELEASE_DRAFT = "release-draft";
+    RELEASE_PATCH = "release-patch";
+    RELEASE_PUBLISHED = "release-published";
+    SYNC_REQUEST = "sync-request-download";
+    SYNC_RESPONSE = "sync-response-agent";
+    UPGRADE = "upgrade-at-work";
+    UPGRADE_REQUEST = "upgrade-request";
+}
+
+pub(crate) const ACTIVITY: &str = r#"{
+    "id": 7, "at": "2026-11-21T08:00:00Z", "actor": "alice", "action": "release.yanked",
+    "target": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "name": "1.5.0", "reason": "",
+    "before": {"status": "published"}, "after": {"status": "yanked"},
+    "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+}"#;
+
+pub(crate) const ACTIVITY_VERDICT: &str = r#"{
+    "intact": true, "firstBroken": null, "entries": 7,
+    "head": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+}"#;
+
+pub(crate) const ENROLMENT_TOKEN: &str = r#"{
+    "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "maxUses": 100, "uses": 12, "expiresAt": "2027-01-01T00:00:00Z",
+    "createdBy": "alice", "createdAt": "2026-11-21T08:00:00Z", "revokedAt": null
+}"#;
+
+pub(crate) const EXECUTOR_KEY: &str = r#"{
+    "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "name": "host-1", "createdBy": "alice",
+    "createdAt": "2026-11-21T08:00:00Z", "revokedAt": null
+}"#;
+
+pub(crate) const EXPLANATION: &str = r#"{
+    "rule": "unreachable", "message": "3.0.0 cannot be reached from 1.4.2 in one step: it requires upgrade to 2.x first",
+    "targetVersion": "3.0.0", "upgradeId": null
+}"#;
+
+pub(crate) const PREFLIGHT: &str = r#"{
+    "waiting": ["clock"],
+    "results": [{"check": "disk_space", "ok": true, "note": "10 GiB are free", "at": "2026-11-21T08:00:00Z"}]
+}"#;
+
+pub(crate) const PREFLIGHT_REQUEST: &str = r#"{"checks": ["disk_space", "clock"]}"#;
+
+pub(crate) const WITH_REASON: &str = r#"{"reason": "the nightly backup runs longer today"}"#;
+
+pub(crate) const START_REQUEST: &str = r#"{"force": false}"#;
+
+pub(crate) const ABANDON_REQUEST: &str = r#"{"reason": "1.5.1 is out", "checkUnstarted": true}"#;
+
+pub(crate) const RESCHEDULE: &str =
+    r#"{"scheduledAt": "2026-11-22T02:00:00Z", "reason": "inventory tonight"}"#;
+
+pub(crate) const FOUR_EYES: &str = r#"{"channels": ["stable"]}"#;

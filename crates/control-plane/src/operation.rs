@@ -1,0 +1,261 @@
+//! One operation of the API: where it is, who may call it, what it takes and everything it can answer.
+//!
+//! To add one, write a row into the list of its area under `routes/`:
+//!
+//! ```text
+//! get("/executors/{id}", "showExecutor", Right::See, executors::show)
+//!     .summary("One executor, and where it could go")
+//!     .answers::<Executor>(200, example::EXECUTOR)
+//!     .refuses(&[refusal::EXECUTOR_OFFLINE])
+//! ```
+//!
+//! - The right is enforced before the handler runs; its `Person` (or `KeyHolder`) is there for the handler to take.
+//! - `.query::<T>(name, …)` for each query parameter: any other is refused before the handler runs.
+//! - `.takes::<T>(example)` for a JSON body, `.answers::<T>(status, example)` or `.lists::<T>(example)` for what comes
+//!   back. `T` derives `JsonSchema`; examples are in `example.rs`.
+//! - `.refuses(…)` for each error that is the operation's own, from `refusal.rs`. Those that come with the right, with a
+//!   path parameter or with a body are added by themselves ([`Operation::refusals`]).
+//!
+//! The tests see to the rest: an answer that its row does not name, an example that does not fit its schema, and a row
+//! without its right in the table of who may call what are red.
+
+use std::sync::Arc;
+
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use novacula_protocol::people::Page;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::refusal::{self, Refusal};
+use crate::right::Right;
+use crate::shape;
+
+/// How a type describes itself.
+pub(crate) type Describe = fn(&mut SchemaGenerator) -> Schema;
+
+/// Puts layers around a handler.
+pub(crate) type Wrap = fn(MethodRouter<Arc<App>>, &Arc<App>) -> MethodRouter<Arc<App>>;
+
+/// One row of the table.
+#[derive(Clone)]
+pub(crate) struct Operation {
+    pub method: Method,
+    pub path: String,
+    pub id: &'static str,
+    pub area: &'static str,
+    pub right: Right,
+    pub summary: &'static str,
+    pub query: Vec<Parameter>,
+    pub body: Option<Content>,
+    pub answers: Vec<Success>,
+    own_refusals: Vec<Refusal>,
+    pub handler: MethodRouter<Arc<App>>,
+    pub wrap: Wrap,
+}
+
+/// A query parameter.
+#[derive(Clone)]
+pub(crate) struct Parameter {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub describe: Describe,
+    /// It may stand several times.
+    pub is_repeatable: bool,
+}
+
+/// What a body looks like.
+#[derive(Clone)]
+pub(crate) struct Content {
+    pub media_type: &'static str,
+    pub describe: Describe,
+    /// JSON, or text where the body is text; bytes have none.
+    pub example: Option<Value>,
+}
+
+/// An answer that is a success.
+#[derive(Clone)]
+pub(crate) struct Success {
+    pub status: u16,
+    pub content: Vec<Content>,
+}
+
+macro_rules! methods {
+    ($($method:ident = $http:ident),* $(,)?) => {
+        $(
+            pub(crate) fn $method<H, T>(path: &str, id: &'static str, right: Right, handler: H) -> Operation
+            where
+                H: Handler<T, Arc<App>>,
+                T: 'static,
+            {
+                Operation::new(Method::$http, path, id, right, on(MethodFilter::$http, handler))
+            }
+        )*
+    };
+}
+
+methods! { get = GET, post = POST, put = PUT, patch = PATCH, delete = DELETE }
+
+impl Operation {
+    fn new(
+        method: Method,
+        path: &str,
+        id: &'static str,
+        right: Right,
+        handler: MethodRouter<Arc<App>>,
+    ) -> Self {
+        Self {
+            method,
+            path: path.to_owned(),
+            id,
+            area: "",
+            right,
+            summary: "",
+            query: Vec::new(),
+            body: None,
+            answers: Vec::new(),
+            own_refusals: Vec::new(),
+            handler,
+            wrap: |handler, _| handler,
+        }
+    }
+
+    /// What it does, in one line.
+    pub(crate) fn summary(mut self, summary: &'static str) -> Self {
+        self.summary = summary;
+        self
+    }
+
+    /// A query parameter that stands at most once.
+    pub(crate) fn query<T: JsonSchema>(self, name: &'static str, about: &'static str) -> Self {
+        self.parameter::<T>(name, about, false)
+    }
+
+    /// A query parameter that may stand several times.
+    pub(crate) fn query_many<T: JsonSchema>(self, name: &'static str, about: &'static str) -> Self {
+        self.parameter::<T>(name, about, true)
+    }
+
+    fn parameter<T: JsonSchema>(
+        mut self,
+        name: &'static str,
+        about: &'static str,
+        is_repeatable: bool,
+    ) -> Self {
+        self.query.push(Parameter {
+            name,
+            about,
+            describe: SchemaGenerator::subschema_for::<T>,
+            is_repeatable,
+        });
+        self
+    }
+
+    /// A JSON body.
+    pub(crate) fn takes<T: JsonSchema>(self, example: &str) -> Self {
+        self.takes_as::<T>("application/json", Some(read(example)))
+    }
+
+    /// A body that is not JSON.
+    pub(crate) fn takes_as<T: JsonSchema>(
+        mut self,
+        media_type: &'static str,
+        example: Option<Value>,
+    ) -> Self {
+        self.body = Some(Content { media_type, describe: SchemaGenerator::subschema_for::<T>, example });
+        self
+    }
+
+    /// A success with a JSON body.
+    pub(crate) fn answers<T: JsonSchema>(self, status: u16, example: &str) -> Self {
+        self.answers_as::<T>(status, "application/json", Some(read(example)))
+    }
+
+    /// A success with a body that is not JSON. Called again for the same status: another form of the same.
+    pub(crate) fn answers_as<T: JsonSchema>(
+        mut self,
+        status: u16,
+        media_type: &'static str,
+        example: Option<Value>,
+    ) -> Self {
+        let content = Content { media_type, describe: SchemaGenerator::subschema_for::<T>, example };
+        match self.answers.iter_mut().find(|answer| answer.status == status) {
+            Some(answer) => answer.content.push(content),
+            None => self.answers.push(Success { status, content: vec![content] }),
+        }
+        self
+    }
+
+    /// A success without a body: 204.
+    pub(crate) fn answers_nothing(mut self) -> Self {
+        self.answers.push(Success { status: 204, content: Vec::new() });
+        self
+    }
+
+    /// One page of rows, from an example of a row.
+    pub(crate) fn lists<T: JsonSchema>(self, example: &str) -> Self
+    where
+        Page<T>: JsonSchema,
+    {
+        let page = json!({"items": [read(example)], "nextCursor": null});
+        self.query::<String>("cursor", "The `nextCursor` of the page before")
+            .query::<shape::Limit>("limit", "The most rows on this page, 100 unless said")
+            .answers_as::<Page<T>>(200, "application/json", Some(page))
+    }
+
+    /// The errors that only this operation gives.
+    pub(crate) fn refuses(mut self, refusals: &[Refusal]) -> Self {
+        self.own_refusals.extend_from_slice(refusals);
+        self
+    }
+
+    /// What stands around the handler and the check of the right.
+    pub(crate) fn wrapped(mut self, wrap: Wrap) -> Self {
+        self.wrap = wrap;
+        self
+    }
+
+    /// The same at a path below another.
+    pub(crate) fn below(mut self, prefix: &str) -> Self {
+        self.path.insert_str(0, prefix);
+        self
+    }
+
+    /// Every error it can give.
+    pub(crate) fn refusals(&self) -> Vec<Refusal> {
+        let mut all = vec![refusal::INVALID_REQUEST];
+        if self.right != Right::Nobody {
+            all.push(refusal::INVALID_API_KEY);
+        }
+        if self.right.is_for_some() {
+            all.push(refusal::FORBIDDEN);
+        }
+        if self.path_parameters().next().is_some() {
+            all.push(refusal::NOT_FOUND);
+        }
+        if self.body.is_some() {
+            all.push(refusal::TOO_LARGE);
+        }
+        all.extend_from_slice(&self.own_refusals);
+        all.extend_from_slice(&[refusal::INTERNAL, refusal::UNAVAILABLE]);
+        all.sort_by_key(|refusal| refusal.status);
+        all
+    }
+
+    /// The names in the braces of its path.
+    pub(crate) fn path_parameters(&self) -> impl Iterator<Item = &str> {
+        self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+    }
+}
+
+/// The rows of one area.
+pub(crate) fn area(name: &'static str, rows: impl IntoIterator<Item = Operation>) -> Vec<Operation> {
+    rows.into_iter().map(|row| Operation { area: name, ..row }).collect()
+}
+
+/// Examples are part of the program; one that is not JSON is shown as it is, for the test of examples to find.
+fn read(example: &str) -> Value {
+    serde_json::from_str(example).unwrap_or_else(|_| example.into())
+}

@@ -1,0 +1,98 @@
+//! The executors and their upgrades.
+
+use jiff::Timestamp;
+use novacula_protocol::people::{
+    Activity, ActivityVerdict, Executor, Explanation, Preflight, PreflightRequest, Presence, Upgrade,
+    UpgradeRequest,
+};
+use novacula_protocol::sync::Channel;
+use novacula_protocol::{Progress, Stage};
+use semver::Version;
+use uuid::Uuid;
+
+use crate::api::{activity, executors, explain, preflight, request_upgrade, upgrades};
+use crate::operation::{Operation, area, delete, get, post};
+use crate::right::Right;
+use crate::{example, refusal, shape};
+
+pub(super) fn operations() -> Vec<Operation> {
+    let mut all = area("executors", fleet());
+    all.extend(area("upgrades", steering()));
+    all.extend(area("activity", who_did_what()));
+    all
+}
+
+fn fleet() -> [Operation; 7] {
+    [
+        get("/executors", "listExecutors", Right::See, executors::list)
+            .summary("The executors, by name")
+            .query::<String>("name", "Only the one of this name")
+            .query_many::<shape::Label>("label", "Only those with this label, `key=value`; all when several")
+            .query::<Version>("version", "Only those that run this version")
+            .query::<Channel>("channel", "Only those that follow this channel")
+            .query::<Presence>("status", "Only those that sync, or only those that do not")
+            .lists::<Executor>(example::EXECUTOR_LISTED),
+        get("/executors/{id}", "showExecutor", Right::See, executors::show)
+            .summary("One executor, and where it could go")
+            .answers::<Executor>(200, example::EXECUTOR),
+        delete("/executors/{id}", "deleteExecutor", Right::Steer, executors::delete)
+            .summary("Forgets an executor; it comes back with its next sync")
+            .answers_nothing()
+            .refuses(&[refusal::UPGRADE_ALREADY_PENDING]),
+        get("/executors/{id}/explain", "explainExecutor", Right::See, explain::show)
+            .summary("The first rule that stops the upgrade of an executor")
+            .query::<Version>("targetVersion", "The release it is about; else the newest that is offered")
+            .answers::<Explanation>(200, example::EXPLANATION),
+        get("/executors/{id}/preflight", "showPreflight", Right::See, preflight::show)
+            .summary("The last answers to checks of a host, and which it still owes")
+            .answers::<Preflight>(200, example::PREFLIGHT),
+        post("/executors/{id}/preflight", "askForChecks", Right::Steer, preflight::ask)
+            .summary("Asks a host for checks; it answers with its next syncs")
+            .takes::<PreflightRequest>(example::PREFLIGHT_REQUEST)
+            .answers::<Preflight>(202, example::PREFLIGHT),
+        post("/executors/{id}/preflight/checks/{check}", "askForCheck", Right::Steer, preflight::ask_for_one)
+            .summary("Asks a host for one check")
+            .answers::<Preflight>(202, example::PREFLIGHT),
+    ]
+}
+
+fn steering() -> [Operation; 3] {
+    [
+        post("/executors/{id}/upgrade", "requestUpgrade", Right::Steer, request_upgrade::request)
+            .summary("Asks for an upgrade of one executor, or for a downgrade")
+            .takes::<UpgradeRequest>(example::UPGRADE_REQUEST)
+            .answers::<Upgrade>(201, example::UPGRADE)
+            .refuses(&[
+                refusal::EXECUTOR_OFFLINE,
+                refusal::UPGRADE_ALREADY_PENDING,
+                refusal::RELEASE_NOT_FOUND,
+                refusal::RELEASE_UNREACHABLE,
+            ]),
+        get("/upgrades", "listUpgrades", Right::See, upgrades::list)
+            .summary("The upgrades, newest first")
+            .query::<Uuid>("executorId", "Only those of this executor")
+            .query::<Progress>("state", "Only those in this state")
+            .query::<Stage>("stage", "Only those that stand at this stage")
+            .lists::<Upgrade>(example::UPGRADE),
+        get("/upgrades/{id}", "showUpgrade", Right::See, upgrades::show)
+            .summary("One upgrade, with its log")
+            .answers::<Upgrade>(200, example::UPGRADE),
+    ]
+}
+
+fn who_did_what() -> [Operation; 2] {
+    [
+        get("/activity", "listActivity", Right::See, activity::list)
+            .summary("Who did what, when and why, newest first; as JSON or as a table for a spreadsheet")
+            .query::<String>("actor", "Only what this one did")
+            .query::<novacula_protocol::people::Action>("action", "Only what was of this kind")
+            .query::<String>("target", "Only what was done to this, by id or by name")
+            .query::<Timestamp>("since", "Only what was done then or later")
+            .query::<shape::Format>("format", "Else as the header `Accept` says, else JSON")
+            .lists::<Activity>(example::ACTIVITY)
+            .answers_as::<String>(200, "text/csv", Some(Activity::CSV_HEAD.into())),
+        get("/activity/verify", "verifyActivity", Right::See, activity::verify)
+            .summary("Whether the activity is whole and as it was written")
+            .answers::<ActivityVerdict>(200, example::ACTIVITY_VERDICT),
+    ]
+}

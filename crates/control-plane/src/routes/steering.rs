@@ -1,0 +1,160 @@
+//! How people steer an upgrade.
+
+use novacula_protocol::people::{
+    AbandonRequest, FourEyes, MayHaveReason, Reschedule, StartRequest, Upgrade, WithReason,
+};
+
+use crate::api::{four_eyes, steer};
+use crate::operation::{Operation, area, get, patch, post, put};
+use crate::refusal::Refusal;
+use crate::right::Right;
+use crate::{example, refusal};
+
+/// What stops any upgrade from starting.
+const IN_THE_WAY: [Refusal; 6] = [
+    refusal::UPGRADE_PAUSED,
+    refusal::APPROVAL_WANTED,
+    refusal::PREREQUISITES_OPEN,
+    refusal::OLDER_UPGRADE_PENDING,
+    refusal::FROZEN,
+    refusal::OUTSIDE_WINDOW,
+];
+
+/// What stops a new attempt.
+const NO_NEW_ATTEMPT: [Refusal; 3] =
+    [refusal::UPGRADE_ALREADY_PENDING, refusal::RELEASE_NOT_FOUND, refusal::RELEASE_UNREACHABLE];
+
+pub(super) fn operations() -> Vec<Operation> {
+    let mut all = area("steering", before_it_runs().into_iter().chain(while_it_runs()));
+    all.extend(area("four eyes", four_eyes()));
+    all
+}
+
+fn before_it_runs() -> [Operation; 4] {
+    [
+        patch("/upgrades/{id}", "rescheduleUpgrade", Right::Steer, steer::reschedule)
+            .summary("Another time, at least an hour from now and not after the deadline; also after a failure")
+            .takes::<Reschedule>(example::RESCHEDULE)
+            .answers::<Upgrade>(200, example::UPGRADE)
+            .refuses(&[
+                refusal::REASON_REQUIRED,
+                refusal::OUTSIDE_RANGE,
+                refusal::CROSSES_OTHER_TYPE,
+                refusal::ALREADY_STARTED,
+                refusal::UPGRADE_ENDED,
+                refusal::UPGRADE_PAUSED,
+                refusal::VALIDATING,
+            ])
+            .refuses(&NO_NEW_ATTEMPT),
+        post("/upgrades/{id}/start", "startUpgrade", Right::Steer, steer::start)
+            .summary("Begins now; with force past windows, freezes and older upgrades, never past a check of the host")
+            .takes::<StartRequest>(example::START_REQUEST)
+            .answers::<Upgrade>(200, example::UPGRADE)
+            .refuses(&[
+                refusal::REASON_REQUIRED,
+                refusal::EXECUTOR_OFFLINE,
+                refusal::ALREADY_STARTED,
+                refusal::UPGRADE_ENDED,
+                refusal::VALIDATING,
+            ])
+            .refuses(&IN_THE_WAY),
+        post("/upgrades/{id}/validate", "validateUpgrade", Right::Steer, steer::validate)
+            .summary("A dry run on the host: it downloads and verifies, and swaps nothing")
+            .takes::<MayHaveReason>(example::WITH_REASON)
+            .answers::<Upgrade>(200, example::UPGRADE)
+            .refuses(&[
+                refusal::REASON_REQUIRED,
+                refusal::EXECUTOR_OFFLINE,
+                refusal::ALREADY_STARTED,
+                refusal::UPGRADE_ENDED,
+                refusal::UPGRADE_PAUSED,
+                refusal::VALIDATING,
+            ]),
+        post("/upgrades/{id}/approve", "approveUpgrade", Right::Steer, steer::approve)
+            .summary("Says yes to what somebody else has requested")
+            .takes::<MayHaveReason>(example::WITH_REASON)
+            .answers::<Upgrade>(200, example::UPGRADE)
+            .refuses(&[refusal::REASON_REQUIRED, refusal::OWN_REQUEST, refusal::APPROVAL_NOT_WANTED]),
+    ]
+}
+
+fn while_it_runs() -> [Operation; 6] {
+    [
+        post("/upgrades/{id}/pause", "pauseUpgrade", Right::Steer, steer::pause)
+            .summary("Stands still at the next checkpoint before the swap")
+            .takes::<WithReason>(example::WITH_REASON)
+            .answers::<Upgrade>(200, example::UPGRADE)
+            .refuses(&[
+                refusal::REASON_REQUIRED,
+                refusal::UPGRADE_PAUSED,
+                refusal::UPGRADE_ENDED,
+                refusal::TOO_LATE,
+                refusal::ALREADY_ASKED,
+                refusal::VALIDATING,
+            ]),
+        post("/upgrades/{id}/continue", "continueUpgrade", Right::Steer, steer::go_on)
+            .summary("Goes on after a pause, past a stage that stalled, or again after a failure")
+            .takes::<WithReason>(example::WITH_REASON)
+            .answers::<Upgrade>(200, example::UPGRADE)
+            .refuses(&[refusal::REASON_REQUIRED, refusal::NOT_PAUSED, refusal::UPGRADE_ENDED])
+            .refuses(&NO_NEW_ATTEMPT),
+        post("/upgrades/{id}/retry", "retryUpgrade", Right::Steer, steer::retry)
+            .summary("A new attempt after a failure, through the same gates")
+            .takes::<MayHaveReason>(example::WITH_REASON)
+            .answers::<Upgrade>(200, example::UPGRADE)
+            .refuses(&[
+                refusal::REASON_REQUIRED,
+                refusal::NOT_ENDED,
+                refusal::UPGRADE_ENDED,
+                refusal::EXECUTOR_OFFLINE,
+            ])
+            .refuses(&NO_NEW_ATTEMPT),
+        post("/upgrades/{id}/rollback", "rollBackUpgrade", Right::Steer, steer::roll_back)
+            .summary("Brings the previous version back, until the upgrade has completed")
+            .takes::<MayHaveReason>(example::WITH_REASON)
+            .answers::<Upgrade>(200, example::UPGRADE)
+            .refuses(&[
+                refusal::REASON_REQUIRED,
+                refusal::NOT_STARTED,
+                refusal::UPGRADE_ENDED,
+                refusal::UPGRADE_PAUSED,
+                refusal::ALREADY_ASKED,
+                refusal::VALIDATING,
+            ]),
+        post("/upgrades/{id}/abandon", "abandonUpgrade", Right::Steer, steer::abandon)
+            .summary("Drops it: at once before its executor has picked it up, at the next checkpoint before the swap")
+            .takes::<AbandonRequest>(example::ABANDON_REQUEST)
+            .answers::<Upgrade>(200, example::UPGRADE)
+            .refuses(&[
+                refusal::REASON_REQUIRED,
+                refusal::ALREADY_STARTED,
+                refusal::UPGRADE_ENDED,
+                refusal::TOO_LATE,
+                refusal::ALREADY_ASKED,
+                refusal::VALIDATING,
+            ]),
+        post("/upgrades/{id}/complete", "completeUpgrade", Right::Steer, steer::complete)
+            .summary("The last word on an upgrade that waits for it")
+            .takes::<MayHaveReason>(example::WITH_REASON)
+            .answers::<Upgrade>(200, example::UPGRADE)
+            .refuses(&[
+                refusal::REASON_REQUIRED,
+                refusal::TOO_EARLY,
+                refusal::UPGRADE_ENDED,
+                refusal::UPGRADE_PAUSED,
+                refusal::ALREADY_ASKED,
+            ]),
+    ]
+}
+
+fn four_eyes() -> [Operation; 2] {
+    [
+        get("/four-eyes", "showFourEyes", Right::See, four_eyes::show)
+            .summary("The channels whose releases want the approval of a second person")
+            .answers::<FourEyes>(200, example::FOUR_EYES),
+        put("/four-eyes", "setFourEyes", Right::Own, four_eyes::set)
+            .summary("Chooses the channels whose releases want the approval of a second person")
+            .takes::<FourEyes>(example::FOUR_EYES)
+            .answers::<FourEyes>(200, example::FOUR_EYES),
+    ]
+}
