@@ -2,14 +2,17 @@
 
 pub(crate) mod activity;
 pub(crate) mod artifacts;
+pub(crate) mod diff;
 pub(crate) mod enroll;
 pub(crate) mod enrolment_tokens;
+pub(crate) mod events;
 pub(crate) mod executor_keys;
 pub(crate) mod executors;
 pub(crate) mod explain;
 pub(crate) mod four_eyes;
 pub(crate) mod health;
 pub(crate) mod preflight;
+pub(crate) mod progress;
 pub(crate) mod releases;
 pub(crate) mod request_upgrade;
 pub(crate) mod steer;

@@ -2,6 +2,7 @@
 
 use novacula_protocol::signature::TrustedKeys;
 use semver::Version;
+use tokio_util::sync::CancellationToken;
 
 use crate::artifact_folder::ArtifactFolder;
 use crate::clock::Clock;
@@ -34,4 +35,6 @@ pub(crate) struct App {
     pub clock: Clock,
     pub rules: Rules,
     pub version: Version,
+    /// Answers that never end by themselves end when this does.
+    pub ending: CancellationToken,
 }

@@ -69,3 +69,44 @@ pub(crate) const RESCHEDULE: &str =
     r#"{"scheduledAt": "2026-11-22T02:00:00Z", "reason": "inventory tonight"}"#;
 
 pub(crate) const FOUR_EYES: &str = r#"{"channels": ["stable"]}"#;
+
+pub(crate) const PROGRESS: &str = r#"{
+    "validated": true, "started": true, "pauseRequested": false, "paused": false, "rollbackRequested": false,
+    "abandonRequested": false, "currentStage": "DOWNLOAD", "status": "UNDERWAY", "attempt": 2, "bytesDone": 1048576,
+    "bytesTotal": 5242880, "timeoutAt": "2026-11-21T08:15:20Z", "waitsFor": null, "failedWithError": null
+}"#;
+
+pub(crate) const VALIDATION: &str = r#"{
+    "state": "passed", "attempt": 1, "askedBy": "alice", "askedAt": "2026-11-21T08:00:00Z",
+    "endedAt": "2026-11-21T08:00:09Z", "error": null
+}"#;
+
+pub(crate) const DIFF_SUMMARY: &str = r#"{
+    "fromVersion": "1.4.2", "targetVersion": "1.5.0", "direction": "upgrade", "releases": 1, "downloadBytes": 2691912,
+    "growthBytes": -1024, "isKeyNew": false, "floor": null, "needsCompletion": false
+}"#;
+
+pub(crate) const DIFF: &str = r#"{
+    "summary": {
+        "fromVersion": "1.4.2", "targetVersion": "1.5.0", "direction": "upgrade", "releases": 1, "downloadBytes": 2691912,
+        "growthBytes": null, "isKeyNew": null, "floor": "1.4.0", "needsCompletion": false
+    },
+    "releases": [{"version": "1.5.0", "notes": "Downloads resume."}],
+    "current": null,
+    "target": {
+        "version": "1.5.0", "size": 2691912, "signedBy": "2026", "floor": "1.4.0",
+        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    },
+    "stages": ["CONFIRM_START", "PREFLIGHT", "DOWNLOAD", "VERIFY", "SWAP", "RESTART", "CHECK_HEALTH", "COMPLETED"]
+}"#;
+
+pub(crate) const EVENTS: &str = "event: stage\nid: 7\ndata: {\"id\":7,\"attempt\":1,\"at\":\"2026-11-21T08:00:00Z\",\
+    \"stage\":\"DOWNLOAD\",\"status\":\"UNDERWAY\",\"level\":\"INFO\",\"message\":\"DOWNLOAD UNDERWAY\"}\n\n";
+
+pub(crate) const STAGES: &str = r#"[{
+    "attempt": 1, "stage": "DOWNLOAD", "status": "UNDERWAY", "startedAt": "2026-11-21T08:00:00Z",
+    "events": [{
+        "id": 7, "attempt": 1, "at": "2026-11-21T08:00:00Z", "stage": "DOWNLOAD", "status": "UNDERWAY", "level": "INFO",
+        "message": "DOWNLOAD UNDERWAY"
+    }]
+}]"#;

@@ -2,7 +2,7 @@
 //! the answer.
 
 use jiff::Timestamp;
-use novacula_protocol::people::{Explanation, Presence, Release, ReleaseStatus, Rule, Upgrade};
+use novacula_protocol::people::{Explanation, Presence, Release, ReleaseStatus, Rule, Upgrade, Wait};
 use novacula_protocol::spec::{Confirm, Direction};
 use novacula_protocol::{Stage, Status, reach};
 use semver::Version;
@@ -20,6 +20,10 @@ pub struct Facts<'a> {
     pub releases: &'a [Release],
     /// Where it shall go; the newest it is offered, where nobody said.
     pub wanted: Option<&'a Version>,
+    /// What its open upgrade waits for.
+    pub wait: Option<&'a Wait>,
+    /// The freeze or window that would stop its upgrade.
+    pub calendar: Option<&'a Wait>,
     /// Now.
     pub now: Timestamp,
 }
@@ -32,10 +36,11 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
     let version = target.map(|release| release.version.clone()).or_else(|| facts.wanted.cloned());
     let (rule, message) = offline(facts)
         .or_else(|| held(executor))
-        .or_else(|| facts.snapshot.open_upgrade().map(|open| in_hand(&open.shown, facts.now)))
+        .or_else(|| facts.snapshot.open_upgrade().map(|open| in_hand(&open.shown, facts)))
         .or_else(|| not_offered(facts, target))
         .or_else(|| target.and_then(|release| on_the_way(facts, release)))
         .or_else(|| target.and_then(|release| last_time(facts, release)))
+        .or_else(|| facts.calendar.map(|wait| (wait.code.into(), wait.message.clone())))
         .unwrap_or_else(|| {
             let to = version.as_ref().map(ToString::to_string).unwrap_or_default();
             (
@@ -78,14 +83,14 @@ fn held(executor: &Executor) -> Verdict {
     Some((Rule::Held, format!("the host of `{}` is on hold {until}: {}", executor.name, held.reason)))
 }
 
-fn in_hand(open: &Upgrade, now: Timestamp) -> (Rule, String) {
+fn in_hand(open: &Upgrade, facts: &Facts<'_>) -> (Rule, String) {
     let (name, to) = (&open.executor_name, &open.target_version);
+    if let Some(wait) = facts.wait {
+        return (wait.code.into(), format!("the upgrade of `{name}` to {to} waits: {}", wait.message));
+    }
     if open.started_at.is_none() {
-        let (due, end) = (open.scheduled_at, open.expires_at);
-        if now < due {
-            return (Rule::Scheduled, format!("the upgrade of `{name}` to {to} is scheduled for {due}"));
-        }
-        if now >= end {
+        let end = open.expires_at;
+        if facts.now >= end {
             let sentence = format!(
                 "the upgrade of `{name}` to {to} was not picked up before {end} and is about to lapse; request it again"
             );

@@ -118,6 +118,7 @@ impl ControlPlane {
                 public_url: None,
             },
             version: Version::new(3, 0, 0),
+            ending: tokio_util::sync::CancellationToken::new(),
         });
         Self { router: routes::router(Arc::clone(&app)), app, now_ms, folder }
     }
@@ -140,6 +141,11 @@ impl ControlPlane {
         let bytes = body.collect().await.unwrap().to_bytes().to_vec();
         documented::check(&parts, &bytes);
         Answered { status: parts.status, headers: parts.headers, bytes }
+    }
+
+    /// An answer whose body comes bit by bit.
+    pub(crate) async fn stream(&self, request: Request<Body>) -> axum::response::Response {
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     /// Calls with a bearer and a body that is sent as it is.

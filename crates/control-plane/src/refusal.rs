@@ -53,6 +53,7 @@ refusals! {
     RELEASE_UNREACHABLE = 409 "release_unreachable" "3.0.0 cannot be reached from 1.4.2 in one step: it requires upgrade to 2.x first";
 
     // Steering
+    NOT_VALIDATED = 404 "not_validated" "nobody has asked for a dry run of this upgrade; POST …/validate does";
     REASON_REQUIRED = 400 "reason_required" "`reason` must say why: it is kept in the activity";
     UPGRADE_ENDED = 409 "upgrade_ended" "the upgrade has ended; retry it, or request a new one";
     NOT_ENDED = 409 "not_ended" "the upgrade has not ended; wait for its end, or abandon it, then retry it";

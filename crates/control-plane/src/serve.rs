@@ -13,6 +13,7 @@ use semver::Version;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::artifact_folder::ArtifactFolder;
@@ -94,6 +95,7 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
         clock,
         rules: settings.rules,
         version,
+        ending: CancellationToken::new(),
     });
 
     let (end, ended) = oneshot::channel();
@@ -116,6 +118,7 @@ impl Running {
     /// Ends: no new requests, those under way get some time, and what was only remembered becomes durable.
     pub async fn stop(self) {
         let _ = self.end.send(());
+        self.app.ending.cancel();
         if tokio::time::timeout(GRACE, self.server).await.is_err() {
             tracing::warn!("some requests were cut off");
         }

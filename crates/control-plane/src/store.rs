@@ -22,10 +22,10 @@ mod writer;
 mod contract;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
+use tokio::sync::watch;
 
 pub use activity::Wanted;
 pub use backup::{BackupError, back_up};
@@ -71,7 +71,7 @@ type Sql<T> = rusqlite::Result<T>;
 pub struct Store {
     writer: Writer,
     reader: Arc<Mutex<Connection>>,
-    commits: Arc<AtomicU64>,
+    commits: watch::Receiver<u64>,
 }
 
 impl Store {
@@ -82,15 +82,21 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let connection = schema::open(path)?;
         let reader = schema::open_reader(path)?;
-        let commits = Arc::new(AtomicU64::new(0));
-        let writer = Writer::start(connection, Arc::clone(&commits))?;
+        let (count, commits) = watch::channel(0);
+        let writer = Writer::start(connection, count)?;
         Ok(Self { writer, reader: Arc::new(Mutex::new(reader)), commits })
     }
 
     /// How many transactions have changed something since the start.
     #[must_use]
     pub fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
+        *self.commits.borrow()
+    }
+
+    /// Tells of every transaction that changes something.
+    #[must_use]
+    pub fn watch_commits(&self) -> watch::Receiver<u64> {
+        self.commits.clone()
     }
 
     /// Answers when both connections work, and something can be written. It writes what is there already: an empty

@@ -39,6 +39,12 @@ impl TrustedKeys {
             .map(Self)
     }
 
+    /// The name of the key that says it made this signature, if it is one of these.
+    #[must_use]
+    pub fn signer(&self, signature: &ReleaseSignature) -> Option<&str> {
+        self.0.iter().find(|(_, key)| key.verify_stream(&signature.0).is_ok()).map(|(name, _)| name.as_str())
+    }
+
     /// The names of the keys, as their files are called.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
@@ -74,6 +80,14 @@ impl ReleaseSignature {
             return Err(malformed(&format!("it has {lines} lines instead of 4")));
         }
         Signature::decode(text).map(Self).map_err(|_| malformed("it cannot be decoded"))
+    }
+
+    /// What its trusted comment says. It counts only for bytes that were verified.
+    ///
+    /// # Errors
+    /// `signature_incomplete` when the comment lacks a field.
+    pub fn comment(&self) -> Result<TrustedComment, Refusal> {
+        TrustedComment::parse(self.0.trusted_comment())
     }
 
     /// Starts the check of a stream of bytes against the key that made this signature.

@@ -31,7 +31,20 @@ pub(crate) async fn show(
     let releases = app.store.releases(person.account_id, Some(snapshot.executor.kind), None, None).await?;
     let now = app.clock.now();
     let presence = presence(snapshot.executor.last_seen_at, now, app.rules.heartbeat_timeout_ms);
-    let facts = Facts { snapshot: &snapshot, presence, releases: &releases, wanted: wanted.as_ref(), now };
+    let wait = match snapshot.open_upgrade() {
+        Some(open) => super::upgrades::waits_for(&app, open).await?,
+        None => None,
+    };
+    let calendar = app.calendar_stop(&snapshot, now);
+    let facts = Facts {
+        snapshot: &snapshot,
+        presence,
+        releases: &releases,
+        wanted: wanted.as_ref(),
+        wait: wait.as_ref(),
+        calendar: calendar.as_ref(),
+        now,
+    };
     Ok(Json(explain(&facts)))
 }
 
@@ -55,6 +68,9 @@ mod tests {
         let upgrade = control_plane.request(&id, "1.1.0").await.ok()["id"].clone();
         let pending = control_plane.get(&path).await.ok();
         assert_eq!((&pending["rule"], &pending["upgradeId"]), (&"pending".into(), &upgrade));
+        let pause = format!("/api/v1/upgrades/{}/pause", upgrade.as_str().unwrap());
+        control_plane.post(&pause, serde_json::json!({"reason": "lunch"})).await.ok();
+        assert_eq!(rule("").await, "upgrade_paused");
         control_plane.wait_ms(900_000);
         assert_eq!(rule("").await, "offline");
         let refused = control_plane.get(&format!("{path}?targetVersion=x")).await;

@@ -1,5 +1,5 @@
 use jiff::SignedDuration;
-use novacula_protocol::people::Artifact;
+use novacula_protocol::people::{Artifact, WaitCode};
 use novacula_protocol::spec::Kind;
 use novacula_protocol::sync::{Channel, Held, ReportError};
 use uuid::Uuid;
@@ -111,7 +111,6 @@ fn the_first_rule_that_stops_an_executor_is_told_in_one_sentence() {
         (shown.stage, shown.status) = (Stage::ConfirmCompletion, Status::Underway);
         (shown.started_at, shown.confirm) = (Some(at(1)), Confirm::Manual);
     });
-    let scheduled = upgrading(|shown| shown.scheduled_at = at(60));
     let lapsing = upgrading(|shown| shown.expires_at = at(10));
     let other_version = {
         let mut other = ended(Stage::Failed, "x", "y");
@@ -123,7 +122,6 @@ fn the_first_rule_that_stops_an_executor_is_told_in_one_sentence() {
         (held(None), "", Rule::Held, "is on hold until it is taken off there: audit"),
         (held(Some(at(99))), "", Rule::Held, "is on hold until 2026-09-21T14:14:59Z: audit"),
         (upgrading(|_| ()), "", Rule::Pending, "to 1.1.0 waits to be picked up at the next sync, until 2026"),
-        (scheduled, "", Rule::Scheduled, "to 1.1.0 is scheduled for 2026-09-21T14:14:20Z"),
         (lapsing, "", Rule::Lapsed, "was not picked up before 2026"),
         (
             running(Stage::Download, Status::Underway),
@@ -172,6 +170,8 @@ fn the_first_rule_that_stops_an_executor_is_told_in_one_sentence() {
             presence: Presence::Online,
             releases: &releases,
             wanted: wanted.as_ref(),
+            wait: None,
+            calendar: None,
             now: at(20),
         };
         let told = explain(&facts);
@@ -208,6 +208,8 @@ fn a_release_that_is_too_far_away_is_told_with_the_hop_to_take() {
             presence: Presence::Online,
             releases: &releases,
             wanted: wanted.as_ref(),
+            wait: None,
+            calendar: None,
             now: at(20),
         };
         let told = explain(&facts);
@@ -221,7 +223,9 @@ fn what_stops_it_first_is_told_first() {
     let mut snapshot = ended(Stage::Failed, "untrusted_key", "no");
     let releases = releases();
     let rule = |snapshot: &Snapshot, presence| {
-        explain(&Facts { snapshot, presence, releases: &releases, wanted: None, now: at(20) }).rule
+        let (wait, calendar) = (None, None);
+        explain(&Facts { snapshot, presence, releases: &releases, wanted: None, wait, calendar, now: at(20) })
+            .rule
     };
     assert_eq!(rule(&snapshot, Presence::Online), Rule::LastAttempt);
     snapshot.executor.current_version = "1.1.0".parse().unwrap();
@@ -232,4 +236,38 @@ fn what_stops_it_first_is_told_first() {
         Some(Held { reason: "audit".into(), until: Some(at(0) + SignedDuration::from_hours(1)) });
     assert_eq!(rule(&snapshot, Presence::Online), Rule::Held);
     assert_eq!(rule(&snapshot, Presence::Offline), Rule::Offline);
+}
+
+#[test]
+fn what_an_upgrade_waits_for_is_told_and_what_it_would_have_to_wait_for() {
+    let releases = releases();
+    for (code, rule) in [
+        (WaitCode::UpgradePaused, Rule::UpgradePaused),
+        (WaitCode::ApprovalWanted, Rule::ApprovalWanted),
+        (WaitCode::PrerequisitesOpen, Rule::PrerequisitesOpen),
+        (WaitCode::StartAwaited, Rule::StartAwaited),
+        (WaitCode::NotDue, Rule::Scheduled),
+        (WaitCode::OlderUpgradePending, Rule::OlderUpgradePending),
+        (WaitCode::Frozen, Rule::Frozen),
+        (WaitCode::OutsideWindow, Rule::OutsideWindow),
+    ] {
+        let wait = Wait { code, message: "it has to".into(), upgrade_id: None };
+        let told = |snapshot: &Snapshot, wait, calendar| {
+            let presence = Presence::Online;
+            explain(&Facts {
+                snapshot,
+                presence,
+                releases: &releases,
+                wanted: None,
+                wait,
+                calendar,
+                now: at(20),
+            })
+        };
+        let waiting = told(&upgrading(|shown| shown.offered_at = None), Some(&wait), None);
+        assert_eq!(waiting.rule, rule);
+        assert_eq!(waiting.message, "the upgrade of `host-1` to 1.1.0 waits: it has to");
+        let would = told(&free(), None, Some(&wait));
+        assert_eq!((would.rule, would.message.as_str()), (rule, "it has to"));
+    }
 }

@@ -1,10 +1,11 @@
 //! How people steer an upgrade.
 
 use novacula_protocol::people::{
-    AbandonRequest, FourEyes, MayHaveReason, Reschedule, StartRequest, Upgrade, WithReason,
+    AbandonRequest, Diff, DiffSummary, FourEyes, MayHaveReason, Reschedule, StageEvents, StartRequest,
+    Upgrade, UpgradeProgress, Validation, WithReason,
 };
 
-use crate::api::{four_eyes, steer};
+use crate::api::{diff, events, four_eyes, progress, steer};
 use crate::operation::{Operation, area, get, patch, post, put};
 use crate::refusal::Refusal;
 use crate::right::Right;
@@ -25,7 +26,7 @@ const NO_NEW_ATTEMPT: [Refusal; 3] =
     [refusal::UPGRADE_ALREADY_PENDING, refusal::RELEASE_NOT_FOUND, refusal::RELEASE_UNREACHABLE];
 
 pub(super) fn operations() -> Vec<Operation> {
-    let mut all = area("steering", before_it_runs().into_iter().chain(while_it_runs()));
+    let mut all = area("steering", before_it_runs().into_iter().chain(while_it_runs()).chain(looks()));
     all.extend(area("four eyes", four_eyes()));
     all
 }
@@ -144,6 +145,31 @@ fn while_it_runs() -> [Operation; 6] {
                 refusal::UPGRADE_PAUSED,
                 refusal::ALREADY_ASKED,
             ]),
+    ]
+}
+
+fn looks() -> [Operation; 6] {
+    [
+        get("/upgrades/{id}/progress", "showProgress", Right::See, progress::show)
+            .summary("How far it is, what was asked of it and what it waits for")
+            .answers::<UpgradeProgress>(200, example::PROGRESS),
+        get("/upgrades/{id}/validation", "showValidation", Right::See, progress::validation)
+            .summary("How the last dry run on the host ended")
+            .answers::<Validation>(200, example::VALIDATION)
+            .refuses(&[refusal::NOT_VALIDATED]),
+        get("/upgrades/{id}/diff", "showDiff", Right::See, diff::show)
+            .summary("What changes on the host: releases on the way, artifact, key, floor, stages")
+            .answers::<Diff>(200, example::DIFF),
+        get("/upgrades/{id}/diff/summary", "showDiffSummary", Right::See, diff::summary)
+            .summary("The same in a few words")
+            .answers::<DiffSummary>(200, example::DIFF_SUMMARY),
+        get("/upgrades/{id}/events", "followUpgrade", Right::See, events::follow)
+            .summary("What happens to it, as server-sent events `stage`, `log`, `progress` and `end`")
+            .answers_as::<String>(200, "text/event-stream", Some(example::EVENTS.into()))
+            .answers_nothing(),
+        get("/upgrades/{id}/events/stages", "listStages", Right::See, events::by_stage)
+            .summary("What happened to it, grouped by attempt and stage")
+            .answers::<Vec<StageEvents>>(200, example::STAGES),
     ]
 }
 

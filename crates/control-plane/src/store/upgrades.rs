@@ -335,7 +335,7 @@ pub(super) fn absorb_report(
             note(sql, &actor, action, (Some(&known), &moved), None, now)?;
         }
     }
-    events::keep_lines(sql, &known, report.attempt, &report.log)?;
+    events::keep_lines(sql, &moved, report.attempt, &report.log)?;
     Ok(has_moved)
 }
 

@@ -2,11 +2,9 @@
 //! writes cost a handful of fsyncs; each is answered after the commit, and one that fails harms no other.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{OpenError, Sql, StoreError};
 
@@ -63,7 +61,7 @@ where
 }
 
 impl Writer {
-    pub(super) fn start(sql: Connection, commits: Arc<AtomicU64>) -> Result<Self, OpenError> {
+    pub(super) fn start(sql: Connection, commits: watch::Sender<u64>) -> Result<Self, OpenError> {
         let (sender, jobs) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -87,7 +85,11 @@ impl Writer {
     }
 }
 
-fn write_until_closed(sql: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, commits: &AtomicU64) {
+fn write_until_closed(
+    sql: &Connection,
+    mut jobs: mpsc::Receiver<Box<dyn Job>>,
+    commits: &watch::Sender<u64>,
+) {
     while let Some(first) = jobs.blocking_recv() {
         let mut group = vec![first];
         while group.len() < GROUP
@@ -99,7 +101,7 @@ fn write_until_closed(sql: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, 
         let committed = run_group(sql, &mut group).map_err(|e| StoreError::of(&e));
         match &committed {
             Ok(()) if sql.total_changes() > before => {
-                commits.fetch_add(1, Ordering::Relaxed);
+                commits.send_modify(|count| *count += 1);
             }
             Ok(()) => {}
             Err(e) => {

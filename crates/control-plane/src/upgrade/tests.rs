@@ -287,7 +287,7 @@ fn reports_in_any_order_never_move_an_upgrade_back() {
                 }
             };
             assert!(upgrade.shown.attempt >= before.shown.attempt, "seed {seed}: an attempt came back");
-            let is_sound = upgrade.is_open() == !upgrade.shown.stage.is_end();
+            let is_sound = upgrade.is_open() != upgrade.shown.stage.is_end();
             assert!(is_sound, "seed {seed}: {upgrade:?} after {before:?}");
         }
     }

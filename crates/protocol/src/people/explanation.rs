@@ -3,6 +3,8 @@
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+use super::WaitCode;
+
 /// What stops an upgrade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -12,8 +14,22 @@ pub enum Rule {
     Offline,
     /// A sysadmin's hold.
     Held,
+    /// A person paused its upgrade before it began.
+    UpgradePaused,
+    /// Its upgrade wants the approval of a second person.
+    ApprovalWanted,
+    /// Its upgrade wants steps to be acknowledged.
+    PrerequisitesOpen,
+    /// Its upgrade waits for a person to start it.
+    StartAwaited,
     /// Its upgrade is due later.
     Scheduled,
+    /// An older upgrade of another type comes first.
+    OlderUpgradePending,
+    /// A freeze.
+    Frozen,
+    /// No maintenance window is open.
+    OutsideWindow,
     /// Its upgrade waits to be picked up.
     Pending,
     /// Its upgrade is under way.
@@ -30,6 +46,21 @@ pub enum Rule {
     LastAttempt,
     /// An upgrade can be requested.
     Nothing,
+}
+
+impl From<WaitCode> for Rule {
+    fn from(code: WaitCode) -> Self {
+        match code {
+            WaitCode::UpgradePaused => Self::UpgradePaused,
+            WaitCode::ApprovalWanted => Self::ApprovalWanted,
+            WaitCode::PrerequisitesOpen => Self::PrerequisitesOpen,
+            WaitCode::StartAwaited => Self::StartAwaited,
+            WaitCode::NotDue => Self::Scheduled,
+            WaitCode::OlderUpgradePending => Self::OlderUpgradePending,
+            WaitCode::Frozen => Self::Frozen,
+            WaitCode::OutsideWindow => Self::OutsideWindow,
+        }
+    }
 }
 
 /// `GET /executors/{id}/explain`: the first rule that stops its upgrade.

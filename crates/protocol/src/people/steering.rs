@@ -313,8 +313,8 @@ pub struct ArtifactFacts {
     pub size: u64,
     /// Lower-case hex.
     pub sha256: String,
-    /// The minisign id of the key that signed it.
-    pub key_id: String,
+    /// The name of the key that signed it; `null` where it is trusted no more.
+    pub signed_by: Option<String>,
     /// No version below it may follow.
     pub floor: Option<Version>,
 }
