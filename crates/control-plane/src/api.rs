@@ -2,6 +2,8 @@
 
 pub(crate) mod activity;
 pub(crate) mod artifacts;
+pub(crate) mod batches;
+pub(crate) mod census;
 pub(crate) mod diff;
 pub(crate) mod enroll;
 pub(crate) mod enrolment_tokens;
@@ -15,6 +17,7 @@ pub(crate) mod preflight;
 pub(crate) mod progress;
 pub(crate) mod releases;
 pub(crate) mod request_upgrade;
+pub(crate) mod revisions;
 pub(crate) mod steer;
 pub(crate) mod sync;
 pub(crate) mod upgrades;

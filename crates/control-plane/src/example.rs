@@ -110,3 +110,30 @@ pub(crate) const STAGES: &str = r#"[{
         "message": "DOWNLOAD UNDERWAY"
     }]
 }]"#;
+
+pub(crate) const REVISION: &str = r#"{
+    "revision": 3, "version": "1.5.0", "status": "COMPLETED", "description": "monthly", "by": "alice",
+    "upgradeId": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "at": "2026-11-21T08:00:00Z"
+}"#;
+
+pub(crate) const ROLLBACK_REQUEST: &str = r#"{"targetRevision": 2, "description": "1.5.0 is slow here"}"#;
+
+pub(crate) const VERSIONS: &str = r#"{"1.4.2": 3, "1.5.0": 15}"#;
+
+pub(crate) const NEEDS_UPGRADE: &str = r#"{
+    "executorId": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "name": "host-1", "currentVersion": "1.4.2",
+    "status": "online", "reason": null, "pendingUpgradeId": null
+}"#;
+
+pub(crate) const BATCH_REQUEST: &str =
+    r#"{"labels": {"upgrade-wave": "canary"}, "concurrency": 2, "stopOnFailure": true, "hops": true}"#;
+
+pub(crate) const BATCH: &str = r#"{
+    "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "kind": "agent", "targetVersion": "1.5.0", "concurrency": 2,
+    "stopOnFailure": true, "hops": true, "confirm": "auto", "description": "", "requestedBy": "alice",
+    "createdAt": "2026-11-21T08:00:00Z", "endedAt": null, "stoppedBecause": null,
+    "items": [{
+        "executorId": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "executorName": "host-1", "outcome": "started",
+        "reason": "", "upgradeId": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c"
+    }]
+}"#;

@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use novacula_protocol::people::Page;
+use novacula_protocol::spec::Kind;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -59,6 +60,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let path = Path::<String>::from_request_parts(parts, state).await;
         path.ok().and_then(|Path(id)| id.parse().ok()).map(Self).ok_or_else(|| ApiError::not_found("id"))
+    }
+}
+
+/// The kind in a path. What is no kind has no releases.
+pub(crate) struct KindOf(pub Kind);
+
+impl<S: Send + Sync> FromRequestParts<S> for KindOf {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.ok()
+            .and_then(|Path(kind)| Kind::from_wire(&kind))
+            .map(Self)
+            .ok_or_else(|| ApiError::not_found("kind"))
     }
 }
 

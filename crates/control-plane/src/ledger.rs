@@ -1,7 +1,7 @@
 //! Changes that both the store and the memory of the fleet must know: durable first, remembered next, answered last.
 
 use jiff::Timestamp;
-use novacula_protocol::people::Wait;
+use novacula_protocol::people::{Presence, Wait};
 use novacula_protocol::spec::Kind;
 use novacula_protocol::sync::{SyncRequest, UpgradeReport};
 use std::sync::Arc;
@@ -11,8 +11,9 @@ use crate::app::App;
 use crate::executor::{Asks, IdentityRefused, Snapshot};
 use crate::fleet::{Heard, KeyHolder};
 use crate::key::{ExecutorKey, NewKey};
+use crate::presence::presence;
 use crate::secrets::SecretHash;
-use crate::store::{Person, RequestRefused, Steer, SteerRefused, StoreError, UpgradeOrder};
+use crate::store::{Person, RequestRefused, Steer, SteerRefused, StoreError, Turn, UpgradeOrder};
 use crate::upgrade::{self, Facts};
 
 /// A caller that hangs up in the middle must not part the memory from the store, so the work runs without it.
@@ -148,7 +149,30 @@ impl App {
     /// What happens by the clock alone.
     pub(crate) async fn tick(&self) -> Result<(), StoreError> {
         self.end_overdue().await?;
-        self.open_gates().await
+        self.open_gates().await?;
+        self.advance_batches().await
+    }
+
+    /// Takes every batch as far as it can go now.
+    pub(crate) async fn advance_batches(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        for (id, account_id, waiting) in self.store.batches_under_way().await? {
+            let turn = |executor_id| {
+                let known = self.fleet.executor(account_id, executor_id);
+                let seen = known.as_ref().map(|it| it.executor.last_seen_at);
+                let is_online = seen.is_some_and(|seen| {
+                    presence(seen, now, self.rules.heartbeat_timeout_ms) == Presence::Online
+                });
+                let calendar = known.and_then(|it| self.calendar_stop(&it, now));
+                (executor_id, Turn { is_online, calendar, new_id: self.clock.new_id() })
+            };
+            let turns = waiting.into_iter().map(turn).collect();
+            let ttl_ms = self.rules.pending_upgrade_ttl_ms;
+            for snapshot in self.store.advance_batch(id, turns, ttl_ms, now).await? {
+                self.fleet.absorb(snapshot, now);
+            }
+        }
+        Ok(())
     }
 
     /// Ends what was not picked up in time, and what stands still for too long.

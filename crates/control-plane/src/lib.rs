@@ -35,6 +35,7 @@ mod store;
 
 mod executor;
 mod explain;
+mod hops;
 mod key;
 mod presence;
 mod range;

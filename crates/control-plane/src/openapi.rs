@@ -105,6 +105,7 @@ fn parameters(operation: &Operation, schemas: &mut Schemas) -> Vec<Value> {
 fn path_schema(name: &str) -> Value {
     match name {
         "sha256" => json!({"type": "string", "pattern": "^[0-9a-f]{64}$"}),
+        "kind" => json!({"type": "string", "enum": ["agent", "operator"]}),
         "check" => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
         _ => json!({"type": "string", "format": "uuid"}),
     }

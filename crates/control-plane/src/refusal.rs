@@ -75,6 +75,10 @@ refusals! {
     OUTSIDE_RANGE = 409 "outside_range" "the new time must lie between 2026-11-21T09:00:00Z and 2026-11-30T00:00:00Z, it is 2026-12-24T00:00:00Z";
     CROSSES_OTHER_TYPE = 409 "crosses_other_type" "the upgrade 01a1fd44-ec13-72dc-be3d-6f6dbcc5687c of type migration is scheduled for 2026-11-22T00:00:00Z, and upgrades of different types keep their order; choose a time on this side of it, or reschedule that one";
 
+    REVISION_NOT_SUCCESSFUL = 409 "revision_not_successful" "revision 2 is one that ended ROLLEDBACK; choose one that completed, or the last successful one";
+    NO_EARLIER_REVISION = 409 "no_earlier_revision" "nothing else than what runs now ever completed there; request a version instead";
+    BATCH_ENDED = 409 "batch_ended" "the batch has ended; nothing of it is left to stop";
+
     // Not the caller's fault
     INTERNAL = 500 "internal" "the control plane failed; its log says why";
     UNAVAILABLE = 503 "unavailable" "the control plane cannot write or read its store at the moment; try again later";

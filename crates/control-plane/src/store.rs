@@ -4,6 +4,8 @@
 mod activity;
 mod artifacts;
 mod backup;
+mod batch_rows;
+mod batches;
 mod column;
 mod events;
 mod executors;
@@ -11,6 +13,8 @@ mod four_eyes;
 mod keys;
 mod preflight;
 mod releases;
+mod requests;
+mod revisions;
 mod schema;
 mod steering;
 mod tokens;
@@ -29,12 +33,14 @@ use tokio::sync::watch;
 
 pub use activity::Wanted;
 pub use backup::{BackupError, back_up};
+pub use batches::Turn;
 pub use executors::LastSeen;
 pub use releases::{ReleaseRefused, Upload, may_join};
+pub use requests::{RequestRefused, UpgradeOrder};
 pub use schema::OpenError;
 pub use steering::{Steer, SteerRefused};
 pub use tokens::Person;
-pub use upgrades::{Listed, RequestRefused, UpgradeOrder};
+pub use upgrades::Listed;
 pub use writer::Writer;
 
 /// Why the store did not answer. The caller's request is not at fault.

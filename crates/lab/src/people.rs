@@ -91,15 +91,9 @@ impl Person {
     /// When the control plane refuses.
     #[track_caller]
     pub fn request_upgrade(&self, executor: &Executor, version: &str, health_window: Duration) -> Upgrade {
-        let request = UpgradeRequest {
-            target_version: version.parse().expect("a test names versions like 1.2.3"),
-            scheduled_at: None,
-            deadline: None,
-            confirm_start: None,
-            confirm: None,
-            description: None,
-            health_window_ms: Some(u64::try_from(health_window.as_millis()).expect("a window is short")),
-        };
+        let version = version.parse().expect("a test names versions like 1.2.3");
+        let window_ms = u64::try_from(health_window.as_millis()).expect("a window is short");
+        let request = UpgradeRequest { health_window_ms: Some(window_ms), ..UpgradeRequest::to(version) };
         self.post(&format!("executors/{}/upgrade", executor.id), &request)
     }
 

@@ -1,8 +1,10 @@
 //! What people and novactl see of releases, executors and upgrades.
 
 mod activity;
+mod census;
 mod checks;
 mod explanation;
+mod revisions;
 mod roles;
 mod steering;
 
@@ -13,8 +15,10 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 pub use activity::{Action, Activity, ActivityVerdict};
+pub use census::{Batch, BatchItem, BatchRequest, NeedsUpgrade, Outcome};
 pub use checks::{Checked, Preflight, PreflightRequest};
 pub use explanation::{Explanation, Rule};
+pub use revisions::{LastSuccessful, Revision, RollbackRequest};
 pub use roles::Role;
 pub use steering::{
     AbandonRequest, Approval, ArtifactFacts, Diff, DiffSummary, FourEyes, MayHaveReason, ReleaseNotes,
@@ -225,6 +229,9 @@ pub struct UpgradeRequest {
     /// When it is overdue: still to be carried out, and shown as such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+    /// Go over the versions in between, one after the other, where the target is too far.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hops: bool,
     /// Who starts it, once it is due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm_start: Option<Confirm>,
@@ -239,6 +246,23 @@ pub struct UpgradeRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 1_000, max = 86_400_000)))]
     pub health_window_ms: Option<u64>,
+}
+
+impl UpgradeRequest {
+    /// To that version at once, and everything else as usual.
+    #[must_use]
+    pub fn to(target_version: Version) -> Self {
+        Self {
+            target_version,
+            scheduled_at: None,
+            deadline: None,
+            hops: false,
+            confirm_start: None,
+            confirm: None,
+            description: None,
+            health_window_ms: None,
+        }
+    }
 }
 
 /// One upgrade of one executor.
@@ -261,6 +285,9 @@ pub struct Upgrade {
     pub from_version: Version,
     /// What shall run.
     pub target_version: Version,
+    /// Where the hops lead of which this is one; the next is requested when this one completes.
+    #[serde(default)]
+    pub hops_to: Option<Version>,
     /// Which way.
     pub direction: Direction,
     /// Who starts it.

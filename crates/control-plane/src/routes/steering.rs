@@ -1,11 +1,15 @@
 //! How people steer an upgrade.
 
-use novacula_protocol::people::{
-    AbandonRequest, Diff, DiffSummary, FourEyes, MayHaveReason, Reschedule, StageEvents, StartRequest,
-    Upgrade, UpgradeProgress, Validation, WithReason,
-};
+use std::collections::BTreeMap;
 
-use crate::api::{diff, events, four_eyes, progress, steer};
+use novacula_protocol::people::{
+    AbandonRequest, Batch, BatchRequest, Diff, DiffSummary, FourEyes, LastSuccessful, MayHaveReason,
+    NeedsUpgrade, Reschedule, Revision, RollbackRequest, StageEvents, StartRequest, Upgrade, UpgradeProgress,
+    Validation, WithReason,
+};
+use semver::Version;
+
+use crate::api::{batches, census, diff, events, four_eyes, progress, revisions, steer};
 use crate::operation::{Operation, area, get, patch, post, put};
 use crate::refusal::Refusal;
 use crate::right::Right;
@@ -28,6 +32,8 @@ const NO_NEW_ATTEMPT: [Refusal; 3] =
 pub(super) fn operations() -> Vec<Operation> {
     let mut all = area("steering", before_it_runs().into_iter().chain(while_it_runs()).chain(looks()));
     all.extend(area("four eyes", four_eyes()));
+    all.extend(area("revisions", revisions()));
+    all.extend(area("batches", many_at_once()));
     all
 }
 
@@ -182,5 +188,64 @@ fn four_eyes() -> [Operation; 2] {
             .summary("Chooses the channels whose releases want the approval of a second person")
             .takes::<FourEyes>(example::FOUR_EYES)
             .answers::<FourEyes>(200, example::FOUR_EYES),
+    ]
+}
+
+fn revisions() -> [Operation; 3] {
+    const NOT_REQUESTED: [Refusal; 4] = [
+        refusal::EXECUTOR_OFFLINE,
+        refusal::UPGRADE_ALREADY_PENDING,
+        refusal::RELEASE_NOT_FOUND,
+        refusal::RELEASE_UNREACHABLE,
+    ];
+    [
+        get("/executors/{id}/revisions", "listRevisions", Right::See, revisions::list)
+            .summary("What ran on an executor and what was tried, newest first; added to, never changed")
+            .lists::<Revision>(example::REVISION),
+        post("/executors/{id}/rollback", "rollBackExecutor", Right::Steer, revisions::roll_back)
+            .summary("Asks for the version of an earlier revision, as a new upgrade and a new revision")
+            .takes::<RollbackRequest>(example::ROLLBACK_REQUEST)
+            .answers::<Upgrade>(201, example::UPGRADE)
+            .refuses(&[refusal::REVISION_NOT_SUCCESSFUL])
+            .refuses(&NOT_REQUESTED),
+        post(
+            "/executors/{id}/rollback/last-successful",
+            "rollBackToLastSuccessful",
+            Right::Steer,
+            revisions::roll_back_to_last_successful,
+        )
+        .summary("The same, to the newest other version that completed there")
+        .takes::<LastSuccessful>("{}")
+        .answers::<Upgrade>(201, example::UPGRADE)
+        .refuses(&[refusal::NO_EARLIER_REVISION])
+        .refuses(&NOT_REQUESTED),
+    ]
+}
+
+fn many_at_once() -> [Operation; 6] {
+    [
+        get("/releases/{kind}/versions", "countVersions", Right::See, census::versions)
+            .summary("How many executors of a kind run each version")
+            .answers::<BTreeMap<String, u64>>(200, example::VERSIONS),
+        get("/releases/{kind}/needs-upgrade", "listNeedsUpgrade", Right::See, census::needs_upgrade)
+            .summary("The executors of a kind that run something lower, by name")
+            .query::<Version>("targetVersion", "The version that shall run; must be given")
+            .lists::<NeedsUpgrade>(example::NEEDS_UPGRADE),
+        post("/releases/{kind}/batch-upgrade", "requestBatch", Right::Steer, batches::create)
+            .summary("Asks for upgrades of many executors, one after the other or some at once")
+            .query::<Version>("targetVersion", "The version that shall run; must be given")
+            .takes::<BatchRequest>(example::BATCH_REQUEST)
+            .answers::<Batch>(202, example::BATCH),
+        get("/batches", "listBatches", Right::See, batches::list)
+            .summary("The batches, newest first")
+            .lists::<Batch>(example::BATCH),
+        get("/batches/{id}", "showBatch", Right::See, batches::show)
+            .summary("One batch, and what became of each of its executors")
+            .answers::<Batch>(200, example::BATCH),
+        post("/batches/{id}/abandon", "abandonBatch", Right::Steer, batches::abandon)
+            .summary("Nobody else\'s turn comes; upgrades that have begun go on")
+            .takes::<WithReason>(example::WITH_REASON)
+            .answers::<Batch>(200, example::BATCH)
+            .refuses(&[refusal::REASON_REQUIRED, refusal::BATCH_ENDED]),
     ]
 }

@@ -86,7 +86,9 @@ impl Bench {
         let now = self.clock.now();
         UpgradeOrder {
             id: self.clock.new_id(),
-            by: self.person.clone(),
+            account_id: self.person.account_id,
+            requested_by: self.person.name.clone(),
+            hops: false,
             executor_id,
             target_version: version.parse().unwrap(),
             scheduled_at: now,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Json, Time, Word};
-use super::{Person, Sql, Store, StoreError, keys, preflight, upgrades};
+use super::{Person, Sql, Store, StoreError, keys, preflight, requests, revisions, upgrades};
 use crate::executor::{Executor, IdentityRefused, Snapshot, claim_name};
 
 /// When an executor was last heard, and how often its service had started since boot.
@@ -135,18 +135,30 @@ fn sync(
             executor
         }
     };
-    let has_news = match &said.upgrade {
+    let has_open_upgrade = upgrades::open_id(sql, executor.id)?.is_some();
+    let news = match &said.upgrade {
         Some(report) => upgrades::absorb_report(sql, &executor, report, now)?,
-        None => false,
+        None => upgrades::News::default(),
     };
     let has_results = preflight::absorb_results(sql, &mut executor, &said.preflight, now)?;
-    if has_news || has_results || executor.key_id != key_id || !executor.knows(said) || executor.revision == 0
+    if news.has_moved
+        || has_results
+        || executor.key_id != key_id
+        || !executor.knows(said)
+        || executor.revision == 0
     {
         note_hold(sql, &executor, said, now)?;
         executor.hear(said);
         executor.key_id = key_id;
         executor.revision += 1;
         update(sql, &executor)?;
+        // On trial the new version runs already, and nobody knows yet whether it stays.
+        if !has_open_upgrade {
+            revisions::note_version(sql, &executor, now)?;
+        }
+        if let Some(done) = &news.ended {
+            requests::next_hop(sql, done, &executor, new_id, now)?;
+        }
     }
     let upgrade = upgrades::latest(sql, executor.id)?;
     Ok(Ok(Snapshot { executor, upgrade }))

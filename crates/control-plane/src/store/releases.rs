@@ -291,6 +291,14 @@ fn by_id(sql: &Connection, account_id: Uuid, id: Uuid) -> Sql<Option<Release>> {
         .transpose()
 }
 
+/// Every release of a kind.
+pub(super) fn of_kind(sql: &Connection, account_id: Uuid, kind: Kind) -> Sql<Vec<Release>> {
+    sql.prepare_cached("SELECT * FROM releases WHERE account_id = ?1 AND kind = ?2")?
+        .query_map(params![Word(&account_id), Word(&kind)], release_of)?
+        .map(|release| with_artifacts(sql, release?))
+        .collect()
+}
+
 pub(super) fn by_version(
     sql: &Connection,
     account_id: Uuid,

@@ -10,6 +10,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_activity.sql"),
     include_str!("migrations/0003_preflight.sql"),
     include_str!("migrations/0004_steering.sql"),
+    include_str!("migrations/0005_revisions.sql"),
 ];
 
 /// Why the database cannot be opened.

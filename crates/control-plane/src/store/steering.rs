@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::column::{Time, Word};
-use super::upgrades::{RequestRefused, note, offered_artifact, open_id};
+use super::requests::{RequestRefused, offered_artifact};
+use super::upgrades::{note, open_id};
 use super::{Person, Sql, Store, StoreError, events, executors, upgrade_rows as rows};
 use crate::executor::Snapshot;
 use crate::upgrade::{self, Ask, Facts, NotAllowed, Upgrade};

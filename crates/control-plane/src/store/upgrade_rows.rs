@@ -14,10 +14,10 @@ pub(super) fn insert(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {
         "INSERT INTO upgrades (id, account_id, executor_id, executor_name, kind, type, from_version, target_version, direction,
            confirm, intent, attempt, health_window_ms, stage, status, ended_by_server, bytes_done, bytes_total,
            description, requested_by, created_at, scheduled_at, expires_at, target, size, sha256, signature, deadline,
-           confirm_start, approval)
+           confirm_start, approval, hops_to)
          VALUES (:id, :account, :executor, :name, :kind, :type, :from, :to, :direction, :confirm, :intent, :attempt, :window,
            :stage, :status, :ended_by_server, :done, :total, :description, :by, :created, :scheduled, :expires,
-           :target, :size, :sha256, :signature, :deadline, :confirm_start, :approval)",
+           :target, :size, :sha256, :signature, :deadline, :confirm_start, :approval, :hops_to)",
     )?
     .execute(named_params! {
         ":id": shown.id,
@@ -50,6 +50,7 @@ pub(super) fn insert(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {
         ":deadline": shown.deadline.map(Time),
         ":confirm_start": Word(&shown.confirm_start),
         ":approval": shown.approval.as_ref().map(Json),
+        ":hops_to": shown.hops_to.as_ref().map(Word),
     })?;
     Ok(())
 }
@@ -114,6 +115,7 @@ pub(super) fn read(row: &Row<'_>) -> Sql<Upgrade> {
             r#type: row.get("type")?,
             from_version: row.get::<_, Word<_>>("from_version")?.0,
             target_version: row.get::<_, Word<_>>("target_version")?.0,
+            hops_to: row.get::<_, Option<Word<_>>>("hops_to")?.map(|Word(version)| version),
             direction: row.get::<_, Word<_>>("direction")?.0,
             confirm_start: row.get::<_, Word<_>>("confirm_start")?.0,
             confirm: row.get::<_, Word<_>>("confirm")?.0,

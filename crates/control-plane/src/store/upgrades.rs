@@ -1,85 +1,17 @@
 //! Upgrades: requested as compare-and-swap, moved by reports, ended by the clock.
 
 use jiff::Timestamp;
-use novacula_protocol::people::{self, Action, Approval, Artifact, Wait};
-use novacula_protocol::reach;
-use novacula_protocol::spec::{Confirm, Intent};
-use novacula_protocol::sync::{Channel, LogLine, UpgradeReport};
-use novacula_protocol::{Progress, Stage, Status};
+use novacula_protocol::Stage;
+use novacula_protocol::people::Action;
+use novacula_protocol::sync::{LogLine, UpgradeReport};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
-use semver::Version;
 use uuid::Uuid;
 
 use super::activity::{CONTROL_PLANE, Deed, append};
 use super::column::{Count, Json, Word};
-use super::{Sql, Store, StoreError, events, executors, four_eyes, releases, steering, upgrade_rows as rows};
+use super::{Sql, Store, StoreError, events, executors, revisions, upgrade_rows as rows};
 use crate::executor::{Executor, Snapshot};
 use crate::upgrade::{self, Upgrade};
-
-/// What a person asks for.
-#[derive(Clone, Debug)]
-pub struct UpgradeOrder {
-    /// The new upgrade's id.
-    pub id: Uuid,
-    /// Who asks, and in which account.
-    pub by: super::Person,
-    /// Of whom.
-    pub executor_id: Uuid,
-    /// What shall run.
-    pub target_version: Version,
-    /// Not before.
-    pub scheduled_at: Timestamp,
-    /// When it is overdue.
-    pub deadline: Option<Timestamp>,
-    /// How long its executor has to pick it up, in ms.
-    pub ttl_ms: u64,
-    /// When it lapses unless it was picked up, as far as is known today.
-    pub expires_at: Timestamp,
-    /// Who starts it.
-    pub confirm_start: Confirm,
-    /// Who completes.
-    pub confirm: Confirm,
-    /// For people.
-    pub description: String,
-    /// How long the new version must stay up.
-    pub health_window_ms: u64,
-    /// The freeze or window that stops it.
-    pub calendar: Option<Wait>,
-    /// When it was asked.
-    pub now: Timestamp,
-}
-
-/// Why a request is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RequestRefused {
-    /// The account has no such executor.
-    #[error("there is no such executor")]
-    NoExecutor,
-    /// One at a time.
-    #[error("the executor has an upgrade that has not ended; wait for its end, then request again")]
-    AlreadyPending {
-        /// The one that has not ended.
-        upgrade_id: String,
-    },
-    /// There is nothing to do.
-    #[error("the executor runs {0} already")]
-    SameVersion(Version),
-    /// Not offered to this executor.
-    #[error(
-        "{0} is not among the releases that are offered to this executor: it must be published, of its kind, in its channel and built for its target"
-    )]
-    ReleaseNotFound(Version),
-    /// Too far.
-    #[error("{target} cannot be reached from {from} in one step: it {hop}")]
-    Unreachable {
-        /// What runs.
-        from: Version,
-        /// What was asked for.
-        target: Version,
-        /// What comes first.
-        hop: String,
-    },
-}
 
 /// Which upgrades are listed.
 #[derive(Clone, Debug, Default)]
@@ -95,17 +27,6 @@ pub struct Listed {
 }
 
 impl Store {
-    /// Requests an upgrade if, at this instant, none is open and the release is within reach.
-    ///
-    /// # Errors
-    /// When the store does not answer; inside, when the request is refused.
-    pub async fn request_upgrade(
-        &self,
-        order: UpgradeOrder,
-    ) -> Result<Result<Snapshot, RequestRefused>, StoreError> {
-        self.write_or_refuse(move |sql| request(sql, &order)).await
-    }
-
     /// Puts `after` in the place of `before`; `None` when there is something else by now.
     ///
     /// # Errors
@@ -207,123 +128,37 @@ impl Store {
     }
 }
 
-fn request(sql: &Connection, order: &UpgradeOrder) -> Sql<Result<Snapshot, RequestRefused>> {
-    let Some(executor) = executors::executor(sql, order.by.account_id, order.executor_id)? else {
-        return Ok(Err(RequestRefused::NoExecutor));
-    };
-    if let Some(open) = open_id(sql, executor.id)? {
-        return Ok(Err(RequestRefused::AlreadyPending { upgrade_id: open.to_string() }));
-    }
-    let (from, target) = (&executor.current_version, &order.target_version);
-    let Some(direction) = reach::direction(from, target) else {
-        return Ok(Err(RequestRefused::SameVersion(from.clone())));
-    };
-    let Offered { artifact, channel } = match offered_artifact(sql, &executor, target)? {
-        Ok(offered) => offered,
-        Err(refused) => return Ok(Err(refused)),
-    };
-    let approval = four_eyes::are_wanted(sql, order.by.account_id, channel)?.then(Approval::default);
-    let upgrade = Upgrade {
-        account_id: order.by.account_id,
-        ended_by_server: false,
-        shown: people::Upgrade {
-            id: order.id.to_string(),
-            executor_id: executor.id.to_string(),
-            executor_name: executor.name.clone(),
-            kind: executor.kind,
-            r#type: executor.kind.as_str().to_owned(),
-            from_version: from.clone(),
-            target_version: target.clone(),
-            direction,
-            confirm_start: order.confirm_start,
-            confirm: order.confirm,
-            intent: Intent::Apply,
-            attempt: 1,
-            health_window_ms: order.health_window_ms,
-            stage: Stage::ConfirmStart,
-            status: Status::Unstarted,
-            state: Progress::Pending,
-            bytes_done: 0,
-            bytes_total: artifact.size,
-            error: None,
-            description: order.description.clone(),
-            requested_by: order.by.name.clone(),
-            created_at: order.now,
-            scheduled_at: order.scheduled_at,
-            deadline: order.deadline,
-            overdue: false,
-            started_by: None,
-            forced: false,
-            approval,
-            validation: None,
-            waits_for: None,
-            offered_at: None,
-            expires_at: order.expires_at,
-            started_at: None,
-            ended_at: None,
-            log: Vec::new(),
-        },
-        artifact,
-    };
-    rows::insert(sql, &upgrade)?;
-    events::note_move(sql, None, &upgrade, order.now)?;
-    note(sql, &order.by.name, Action::UpgradeRequested, (None, &upgrade), None, order.now)?;
-    if upgrade.shown.approval.is_some() {
-        note(sql, CONTROL_PLANE, Action::UpgradeApprovalWanted, (None, &upgrade), None, order.now)?;
-    }
-    let facts = steering::facts(sql, &upgrade, order.calendar.clone())?;
-    rows::update(sql, &steering::offered_if_clear(&upgrade, &facts, order.ttl_ms, order.now))?;
-    executors::revised(sql, executor.id).map(Ok)
+/// What a report has changed.
+#[derive(Default)]
+pub(super) struct News {
+    /// Something has to be kept.
+    pub has_moved: bool,
+    /// The upgrade that came to its end by it.
+    pub ended: Option<Upgrade>,
 }
 
-/// What is offered to an executor.
-pub(super) struct Offered {
-    pub artifact: Artifact,
-    pub channel: Channel,
-}
-
-/// The artifact of a release that the executor can go to in one step.
-pub(super) fn offered_artifact(
-    sql: &Connection,
-    executor: &Executor,
-    target: &Version,
-) -> Sql<Result<Offered, RequestRefused>> {
-    let release = releases::by_version(sql, executor.account_id, executor.kind, target)?
-        .filter(|release| reach::is_offered(executor.standpoint(), release));
-    let offered = release.and_then(|release| {
-        let artifact = release.artifacts.into_iter().find(|artifact| artifact.target == executor.target)?;
-        Some(Offered { artifact, channel: release.channel })
-    });
-    let Some(offered) = offered else { return Ok(Err(RequestRefused::ReleaseNotFound(target.clone()))) };
-    let from = &executor.current_version;
-    Ok(match reach::hop_between(from, target) {
-        Some(hop) => {
-            let (from, target, hop) = (from.clone(), target.clone(), hop.to_string());
-            Err(RequestRefused::Unreachable { from, target, hop })
-        }
-        None => Ok(offered),
-    })
-}
-
-/// Moves the upgrade a report is about, and keeps the lines it brings; answers whether anything changed.
+/// Moves the upgrade a report is about, and keeps the lines it brings.
 pub(super) fn absorb_report(
     sql: &Connection,
     executor: &Executor,
     report: &UpgradeReport,
     now: Timestamp,
-) -> Sql<bool> {
+) -> Sql<News> {
     let known = sql
         .prepare_cached("SELECT * FROM upgrades WHERE id = ?1 AND executor_id = ?2")?
         .query_row(params![report.upgrade_id, Word(&executor.id)], rows::read)
         .optional()?;
-    let Some(known) = known.filter(|known| upgrade::is_about(report, known)) else { return Ok(false) };
+    let Some(known) = known.filter(|known| upgrade::is_about(report, known)) else {
+        return Ok(News::default());
+    };
+    let mut news = News::default();
     let mut moved = upgrade::absorb(&known, report, now);
     // One at a time: what was given up comes back only while nothing has taken its place.
     if !known.is_open() && moved.is_open() && open_id(sql, executor.id)?.is_some() {
         moved = known.clone();
     }
-    let has_moved = upgrade::is_durable_change(&known, &moved);
-    if has_moved {
+    news.has_moved = upgrade::is_durable_change(&known, &moved);
+    if news.has_moved {
         rows::update(sql, &moved)?;
         events::note_move(sql, Some(&known), &moved, now)?;
         let actor = format!("executor {}", executor.name);
@@ -333,10 +168,14 @@ pub(super) fn absorb_report(
         }
         if let Some(action) = ended(&known, &moved) {
             note(sql, &actor, action, (Some(&known), &moved), None, now)?;
+            if action == Action::UpgradeEnded {
+                revisions::note_end(sql, executor.id, &moved, now)?;
+                news.ended = Some(moved.clone());
+            }
         }
     }
     events::keep_lines(sql, &moved, report.attempt, &report.log)?;
-    Ok(has_moved)
+    Ok(news)
 }
 
 /// What came to its end between the two, if anything did.

@@ -23,6 +23,7 @@ pub(crate) fn requested() -> Upgrade {
             r#type: "agent".into(),
             from_version: "1.0.0".parse().unwrap(),
             target_version: "1.1.0".parse().unwrap(),
+            hops_to: None,
             direction: Direction::Upgrade,
             confirm_start: Confirm::Auto,
             confirm: Confirm::Auto,

@@ -62,6 +62,7 @@ impl Request {
             target_version: self.target_version.clone(),
             scheduled_at: self.at,
             deadline: None,
+            hops: false,
             confirm_start: None,
             confirm: self.confirm,
             description: self.description.clone(),

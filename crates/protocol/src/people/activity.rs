@@ -89,6 +89,15 @@ pub enum Action {
     /// The channels that want four eyes.
     #[serde(rename = "fourEyes.changed")]
     FourEyesChanged,
+    /// The next hop could not be requested.
+    #[serde(rename = "upgrade.hopRefused")]
+    UpgradeHopRefused,
+    /// A person asked for upgrades of many executors.
+    #[serde(rename = "batch.requested")]
+    BatchRequested,
+    /// A person ended a batch, or a failure in it did.
+    #[serde(rename = "batch.stopped")]
+    BatchStopped,
     /// A dry run came to its end.
     #[serde(rename = "upgrade.validated")]
     UpgradeValidated,

@@ -1,0 +1,141 @@
+//! `/api/v1/releases/{kind}/versions` and `/needs-upgrade`: the fleet by version.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use novacula_protocol::people::{NeedsUpgrade, Page, Release};
+use novacula_protocol::reach;
+use novacula_protocol::spec::{Direction, Kind};
+use semver::Version;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::executor::Snapshot;
+use crate::extract::{KindOf, ListQuery, bad_cursor, word};
+use crate::presence::presence;
+use crate::problem::{Answer, ApiError};
+use crate::secrets::{hex, unhex};
+use crate::store::Person;
+
+/// How many executors are looked at with the memory locked.
+const GLANCE: usize = 1_000;
+
+pub(crate) async fn versions(
+    State(app): State<Arc<App>>,
+    person: Person,
+    KindOf(kind): KindOf,
+) -> Answer<Json<BTreeMap<Version, u64>>> {
+    let mut counts = BTreeMap::new();
+    for snapshot in of_kind(&app, person.account_id, kind, None) {
+        *counts.entry(snapshot.executor.current_version).or_insert(0) += 1;
+    }
+    Ok(Json(counts))
+}
+
+pub(crate) async fn needs_upgrade(
+    State(app): State<Arc<App>>,
+    person: Person,
+    KindOf(kind): KindOf,
+    query: ListQuery,
+) -> Answer<Json<Page<NeedsUpgrade>>> {
+    let target = target(&query)?;
+    let after = match &query.cursor {
+        Some(cursor) => {
+            Some(unhex(cursor).and_then(|name| String::from_utf8(name).ok()).ok_or_else(bad_cursor)?)
+        }
+        None => None,
+    };
+    let releases = app.store.releases(person.account_id, Some(kind), None, None).await?;
+    let now = app.clock.now();
+    let lower = of_kind(&app, person.account_id, kind, after)
+        .filter(|one| reach::direction(&one.executor.current_version, &target) == Some(Direction::Upgrade))
+        .map(|one| {
+            let status = presence(one.executor.last_seen_at, now, app.rules.heartbeat_timeout_ms);
+            NeedsUpgrade {
+                executor_id: one.executor.id.to_string(),
+                reason: why_not(&one, &target, &releases),
+                pending_upgrade_id: one.open_upgrade().map(|open| open.shown.id.clone()),
+                name: one.executor.name,
+                current_version: one.executor.current_version,
+                status,
+            }
+        });
+    Ok(Json(query.page(lower, |one| hex(one.name.as_bytes()))))
+}
+
+/// The one filter that has to be there.
+pub(super) fn target(query: &ListQuery) -> Answer<Version> {
+    let mut target = None;
+    query.each_filter("`targetVersion`", |name, value| {
+        if name == "targetVersion" {
+            target = Some(word(name, value, |version| version.parse().ok())?);
+        }
+        Ok(name == "targetVersion")
+    })?;
+    target.ok_or_else(|| ApiError::invalid("`targetVersion` must be given: the version that shall run"))
+}
+
+fn why_not(one: &Snapshot, target: &Version, releases: &[Release]) -> Option<String> {
+    let executor = &one.executor;
+    let is_offered =
+        |release: &&Release| release.version == *target && reach::is_offered(executor.standpoint(), *release);
+    if !releases.iter().any(|release| is_offered(&release)) {
+        return Some("it is not offered that release".to_owned());
+    }
+    reach::hop_between(&executor.current_version, target).map(|hop| hop.to_string())
+}
+
+/// Every executor of a kind behind a name, in the order of names.
+pub(super) fn of_kind(
+    app: &App,
+    account_id: Uuid,
+    kind: Kind,
+    after: Option<String>,
+) -> impl Iterator<Item = Snapshot> {
+    let mut after = Some(after);
+    std::iter::from_fn(move || {
+        let glance = app.fleet.after(account_id, after.as_ref()?.as_deref(), GLANCE);
+        after = glance.last().map(|last| Some(last.executor.name.clone()));
+        after.as_ref()?;
+        Some(glance)
+    })
+    .flatten()
+    .filter(move |one| one.executor.kind == kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::in_process::ControlPlane;
+
+    #[tokio::test]
+    async fn the_fleet_is_counted_by_version_and_who_is_behind_is_named() {
+        let control_plane = ControlPlane::start().await;
+        for (name, version) in
+            [("a", "1.2.0"), ("b", "1.10.0"), ("c", "1.2.0"), ("d", "3.0.0"), ("e", "0.9.0")]
+        {
+            control_plane.executor(name, version).await;
+        }
+        control_plane.publish("2.0.0").await;
+        let counts = control_plane.get("/api/v1/releases/agent/versions").await.ok();
+        assert_eq!(counts, json!({"0.9.0": 1, "1.2.0": 2, "1.10.0": 1, "3.0.0": 1}));
+        assert_eq!(control_plane.get("/api/v1/releases/operator/versions").await.ok(), json!({}));
+        let path = "/api/v1/releases/agent/needs-upgrade?targetVersion=2.0.0";
+        let page = control_plane.get(&format!("{path}&limit=3")).await.ok();
+        let names: Vec<_> = page["items"].as_array().unwrap().iter().map(|it| it["name"].clone()).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        let next = page["nextCursor"].as_str().unwrap();
+        let rest = control_plane.get(&format!("{path}&cursor={next}")).await.ok();
+        assert_eq!(rest["items"][0]["reason"], "requires upgrade to 1.x first");
+        for (bad, code) in [
+            ("/api/v1/releases/agent/needs-upgrade", 400),
+            ("/api/v1/releases/agent/needs-upgrade?targetVersion=x", 400),
+            ("/api/v1/releases/ship/versions", 404),
+        ] {
+            assert_eq!(control_plane.get(bad).await.problem().0, code, "{bad}");
+        }
+    }
+}
