@@ -14,7 +14,7 @@ LAB_TESTS := $(patsubst tests/%.rs,--test %,$(wildcard tests/lab_*.rs))
 # Tests on hosts mostly wait: four at once load two processors well.
 export RUST_TEST_THREADS ?= $(shell n=$$(nproc); echo $$((n > 4 ? n : 4)))
 
-.PHONY: demo test test-crash-points test-power-cuts test-matrix fuzz bench package prepare
+.PHONY: demo test test-api test-crash-points test-power-cuts test-matrix fuzz bench package prepare
 
 demo: prepare $(KEYS)
 	cargo run --quiet --locked --package novacula-lab --bin demo
@@ -35,6 +35,13 @@ test-crash-points: prepare $(KEYS)
 # Fifty hosts are cut off from power in the middle of an upgrade; `make test` cuts a few.
 test-power-cuts: prepare $(KEYS)
 	NOVACULA_POWER_CUTS=$${NOVACULA_POWER_CUTS:-50} cargo test --locked --test lab_power_cuts -- --nocapture
+
+# Everything the API's description allows and forbids, from another beginning each time; `make test` asks a little of it.
+# API_SEED=N asks the same again.
+API_EXAMPLES ?= 150
+test-api: prepare $(KEYS)
+	NOVACULA_API_EXAMPLES=$(API_EXAMPLES) NOVACULA_API_SEED=$${API_SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} \
+		cargo test --locked --test api -- --nocapture
 
 # The hosts of `make test` are of one suite; these are of systemd 247, 252 and 257.
 test-matrix: prepare $(KEYS)

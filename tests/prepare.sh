@@ -39,6 +39,7 @@ need rpmbuild rpm
 need lintian lintian
 need perl perl
 need sqlite3 sqlite3
+has python3 && ! python3 -c 'import ensurepip, venv' 2>/dev/null && packages="$packages python3-venv"
 /usr/bin/python3 -c 'import prometheus_client' 2>/dev/null || packages="$packages python3-prometheus-client"
 if [ -n "$packages" ]; then
     if ! has apt-get; then
@@ -50,6 +51,17 @@ if [ -n "$packages" ]; then
     apt-get update -qq
     # shellcheck disable=SC2086 # one word a package
     apt-get install -y -qq --no-install-recommends $packages >/dev/null
+fi
+
+# Asks the control plane whatever its description allows; in a place of its own, so that nothing else changes with it.
+tests=$(cd "$(dirname "$0")" && pwd)
+schemathesis=$tests/../target/lab/schemathesis
+if ! cmp -s "$tests/api/requirements.txt" "$schemathesis/requirements.txt"; then
+    say "installing schemathesis into target/lab/schemathesis"
+    rm -rf "$schemathesis"
+    python3 -m venv "$schemathesis"
+    "$schemathesis/bin/pip" install --quiet --disable-pip-version-check --requirement "$tests/api/requirements.txt"
+    cp "$tests/api/requirements.txt" "$schemathesis/requirements.txt"
 fi
 
 if has rustup; then

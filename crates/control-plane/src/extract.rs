@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use novacula_protocol::people::Page;
 use novacula_protocol::spec::Kind;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::operation::Parameter;
@@ -39,8 +40,38 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let bytes = Bytes::from_request(request, state).await.map_err(|e| unreadable(&e))?;
-        let Json(body) = Json::from_bytes(&bytes).map_err(|e| ApiError::invalid(e.body_text()))?;
+        let body = Json::from_bytes(&bytes).or_else(|e| read_again(&bytes).ok_or(e));
+        let Json(body) = body.map_err(|e| ApiError::invalid(e.body_text()))?;
+        // What serde reads into fields by their names it also reads by their order, from an array.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(ApiError::invalid("the body must be a JSON object, `{…}`"));
+        }
         Ok(Self(body))
+    }
+}
+
+/// JSON has one kind of number: `60000.0` is the whole number that some languages write so.
+fn read_again<T: DeserializeOwned>(bytes: &[u8]) -> Option<Json<T>> {
+    let mut value = serde_json::from_slice(bytes).ok()?;
+    if make_whole(&mut value) { serde_json::from_value(value).ok().map(Json) } else { None }
+}
+
+/// Whether there was anything to do.
+fn make_whole(value: &mut Value) -> bool {
+    match value {
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0);
+            // Beyond this two whole numbers are one float.
+            let Some(whole) = whole.filter(|float| float.abs() <= 9_007_199_254_740_992.0) else {
+                return false;
+            };
+            let Ok(read) = format!("{whole:.0}").parse::<i64>() else { return false };
+            *value = read.into();
+            true
+        }
+        Value::Array(items) => items.iter_mut().fold(false, |any, item| make_whole(item) | any),
+        Value::Object(fields) => fields.values_mut().fold(false, |any, field| make_whole(field) | any),
+        _ => false,
     }
 }
 
@@ -160,5 +191,43 @@ impl ListQuery {
         items.truncate(limit);
         let next_cursor = items.last().filter(|_| has_more).map(cursor);
         Page { items, next_cursor }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::in_process::ControlPlane;
+
+    #[tokio::test]
+    async fn a_body_is_an_object_and_its_numbers_are_numbers() {
+        let control_plane = ControlPlane::start().await;
+        let post = async |body: &str| {
+            let path = "/api/v1/enrolment-tokens";
+            control_plane
+                .call(axum::http::Method::POST, path, crate::in_process::OWNER, body.to_owned())
+                .await
+        };
+        for (sentence, body, expected) in [
+            ("a whole number", r#"{"maxUses": 3, "expiresAt": "2100-01-01T00:00:00Z"}"#, 201),
+            ("as some languages write it", r#"{"maxUses": 3.0, "expiresAt": "2100-01-01T00:00:00Z"}"#, 201),
+            ("in exponents", r#"{"maxUses": 3e2, "expiresAt": "2100-01-01T00:00:00Z"}"#, 201),
+            (
+                "with white space before",
+                " \r\n{\"maxUses\": 3, \"expiresAt\": \"2100-01-01T00:00:00Z\"}",
+                201,
+            ),
+            ("a part of a number", r#"{"maxUses": 3.5, "expiresAt": "2100-01-01T00:00:00Z"}"#, 400),
+            ("a number of no size", r#"{"maxUses": 3e300, "expiresAt": "2100-01-01T00:00:00Z"}"#, 400),
+            ("the fields by their order", r#"[3, "2100-01-01T00:00:00Z"]"#, 400),
+            ("no JSON", "maxUses=3", 400),
+            ("nothing", "", 400),
+        ] {
+            assert_eq!(post(body).await.status.as_u16(), expected, "{sentence}");
+        }
+        let tokens = control_plane.get("/api/v1/enrolment-tokens").await.ok();
+        let uses = tokens["items"].as_array().unwrap().iter().map(|token| token["maxUses"].clone());
+        assert_eq!(uses.collect::<Vec<_>>(), [json!(3), json!(300), json!(3), json!(3)]);
     }
 }

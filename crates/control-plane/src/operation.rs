@@ -27,6 +27,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use novacula_protocol::people::Page;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::refusal::{self, Refusal};
@@ -194,13 +195,15 @@ impl Operation {
         self
     }
 
-    /// One page of rows, from an example of a row.
-    pub(crate) fn lists<T: JsonSchema>(self, example: &str) -> Self
-    where
-        Page<T>: JsonSchema,
-    {
+    /// One page of rows that are ordered by their ids, from an example of a row.
+    pub(crate) fn lists<T: JsonSchema>(self, example: &str) -> Self {
+        self.lists_by::<Uuid, T>(example)
+    }
+
+    /// One page of rows, whose cursor is a `C`.
+    pub(crate) fn lists_by<C: JsonSchema, T: JsonSchema>(self, example: &str) -> Self {
         let page = json!({"items": [read(example)], "nextCursor": null});
-        self.query::<String>("cursor", "The `nextCursor` of the page before")
+        self.query::<C>("cursor", "The `nextCursor` of the page before")
             .query::<shape::Limit>("limit", "The most rows on this page, 100 unless said")
             .answers_as::<Page<T>>(200, "application/json", Some(page))
     }

@@ -10,6 +10,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use crate::api::releases::MAX_NOTES;
 use crate::extract::{DEFAULT_LIMIT, MAX_LIMIT};
 
+/// A version up to its build metadata. Its numbers fit into 64 bits, and its digits are those of ASCII.
+pub(crate) const VERSION: &str = concat!(
+    r"^(0|[1-9][0-9]{0,18})\.(0|[1-9][0-9]{0,18})\.(0|[1-9][0-9]{0,18})",
+    r"(-(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*))*)?",
+);
+
 macro_rules! shapes {
     ($($(#[$about:meta])* $name:ident = |$generator:ident| $schema:expr;)*) => {
         $(
@@ -39,6 +45,15 @@ shapes! {
         "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT,
     });
 
+    /// The name of the last executor on a page, in hex.
+    NameCursor = |_generator| json_schema!({"type": "string", "pattern": "^([0-9a-f]{2})+$"});
+
+    /// The number of the last entry on a page; the store counts in signed numbers.
+    EntryCursor = |_generator| json_schema!({"type": "integer", "minimum": 0, "maximum": i64::MAX});
+
+    /// A version of a release: two builds of one version could not be told apart.
+    PlainVersion = |_generator| json_schema!({"type": "string", "pattern": format!("{VERSION}$")});
+
     /// A label of an executor.
     Label = |_generator| json_schema!({"type": "string", "pattern": "^[^=]+=.*$"});
 
@@ -52,8 +67,9 @@ shapes! {
     UploadForm = |generator| json_schema!({
         "type": "object",
         "properties": {
-            "kind": generator.subschema_for::<Kind>(),
-            "version": generator.subschema_for::<semver::Version>(),
+            // Releases of operators cannot be kept yet.
+            "kind": {"type": "string", "enum": [Kind::Agent]},
+            "version": PlainVersion::json_schema(generator),
             "channel": generator.subschema_for::<Channel>(),
             "notes": {"type": "string", "maxLength": MAX_NOTES},
             "target": {"type": "string", "description": "Must be the signed one, where it is given"},

@@ -32,6 +32,7 @@ pub struct SyncRequest {
     pub target: String,
     /// Whatever its sysadmin wrote into the config.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "labels"))]
     pub labels: BTreeMap<String, String>,
     /// Changes with every boot of the host.
     #[serde(default)]
@@ -51,6 +52,18 @@ pub struct SyncRequest {
     /// Results of the checks that the last answer asked for.
     #[serde(default)]
     pub preflight: Vec<PreflightResult>,
+}
+
+#[cfg(feature = "schema")]
+fn labels(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let hidden = crate::PRINTABLE.trim_end_matches("+$");
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 64,
+        "propertyNames": {"minLength": 1, "maxLength": 63, "pattern": crate::PRINTABLE},
+        "additionalProperties": {"type": "string", "maxLength": 256, "pattern": format!("{hidden}*$")},
+        "default": {},
+    })
 }
 
 /// How daring a host is. A wider channel contains the narrower ones.
@@ -153,6 +166,7 @@ pub struct UpgradeReport {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReportError {
     /// A code of [`crate::RefusalCode`], or one that a newer executor knows.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128), regex(pattern = crate::PRINTABLE)))]
     pub code: String,
     /// Whose check it was.
     pub stage: Stage,

@@ -48,7 +48,8 @@ pub(crate) async fn list(
     if is_csv && !query.is_limited {
         query.limit = MAX_EXPORT;
     }
-    let read = |cursor: &String| cursor.parse().map_err(|_| bad_cursor());
+    let read =
+        |cursor: &String| cursor.parse::<i64>().ok().and_then(|id| id.try_into().ok()).ok_or_else(bad_cursor);
     wanted.before = query.cursor.as_ref().map(read).transpose()?;
     wanted.limit = query.limit + 1;
     let rows = app.store.activity(person.account_id, wanted).await?;
@@ -173,7 +174,16 @@ mod tests {
             (&asked["items"][0]["actor"], &asked["items"][0]["reason"]),
             (&json!("owner"), &json!(PROBE))
         );
-        for bad in ["action=x", "since=yesterday", "format=xml", "cursor=x", "limit=0", "colour=red"] {
+        for bad in [
+            "action=x",
+            "since=yesterday",
+            "format=xml",
+            "cursor=x",
+            "cursor=9223372036854775808",
+            "cursor=-1",
+            "limit=0",
+            "colour=red",
+        ] {
             let refused = control_plane.get(&format!("/api/v1/activity?{bad}")).await;
             assert_eq!(refused.problem(), (400, "invalid_request".to_owned()), "{bad}");
         }

@@ -77,7 +77,9 @@ pub(crate) async fn list(
     let filter = Filter::read(&query)?;
     let mut after = match &query.cursor {
         Some(cursor) => {
-            Some(unhex(cursor).and_then(|name| String::from_utf8(name).ok()).ok_or_else(bad_cursor)?)
+            // Only a place in the order: it need not be the name of anybody.
+            let name = unhex(cursor).filter(|name| !name.is_empty()).ok_or_else(bad_cursor)?;
+            Some(String::from_utf8_lossy(&name).into_owned())
         }
         None => None,
     };

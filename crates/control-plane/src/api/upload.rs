@@ -135,15 +135,16 @@ impl Form {
 
 async fn text(mut field: Field<'_>, name: &str) -> Answer<String> {
     // One byte more than is looked at, so that too long a signature is refused as one.
-    let most = if name == "signature" { MAX_SIGNATURE_BYTES + 1 } else { MAX_NOTES };
+    let most = if name == "signature" { MAX_SIGNATURE_BYTES + 1 } else { 4 * MAX_NOTES };
     let mut bytes = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(broken)? {
         if name != "signature" && bytes.len() + chunk.len() > most {
-            return Err(ApiError::too_large(format!("the field `{name}` takes at most {most} bytes")));
+            return Err(too_long(name));
         }
         bytes.extend_from_slice(&chunk[..chunk.len().min(most - bytes.len())]);
     }
     match String::from_utf8(bytes) {
+        Ok(text) if name != "signature" && text.chars().count() > MAX_NOTES => Err(too_long(name)),
         Ok(text) => Ok(text),
         Err(_) if name == "signature" => Err(refused(&Refusal::new(
             RefusalCode::SignatureMalformed,
@@ -211,6 +212,10 @@ async fn keep(app: Arc<App>, received: Received, upload: Upload) -> Answer<Relea
 
 fn refused(refusal: &Refusal) -> ApiError {
     ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.code.as_str(), refusal.message.clone())
+}
+
+fn too_long(name: &str) -> ApiError {
+    ApiError::invalid(format!("the field `{name}` takes at most {MAX_NOTES} characters"))
 }
 
 fn broken(e: MultipartError) -> ApiError {

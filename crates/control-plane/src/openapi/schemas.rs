@@ -8,17 +8,11 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
 use crate::operation::Describe;
+use crate::shape::VERSION;
 
 const PLACE: &str = "#/components/schemas/";
 /// Where references of requests lead until it is known whether they need a schema of their own.
 const ASKED_PLACE: &str = "#/asked/";
-
-/// Numbers of a version fit into 64 bits, and digits are those of ASCII.
-const VERSION: &str = concat!(
-    r"^(0|[1-9][0-9]{0,18})\.(0|[1-9][0-9]{0,18})\.(0|[1-9][0-9]{0,18})",
-    r"(-(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*))*)?",
-    r"(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$",
-);
 
 /// Which way a body travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,17 +108,20 @@ fn settle_references(value: &mut Value, apart: &BTreeSet<String>) {
 /// Says the bounds that Rust's types have and a schema does not know.
 fn bound(schema: &mut Value) {
     each_object(schema, &mut |object| {
-        let most = match object.get("format").and_then(Value::as_str) {
-            Some("uint32") => u64::from(u32::MAX),
-            Some("uint64") => u64::MAX,
+        let (bound, value) = match object.get("format").and_then(Value::as_str) {
+            Some("uint32") => ("maximum", u64::from(u32::MAX)),
+            Some("uint64") => ("maximum", u64::MAX),
+            Some("date-time") => ("minLength", 20),
             _ => {
+                // That of semver, whose digits are those of any script and whose numbers have no end.
                 if object.get("pattern").and_then(Value::as_str).is_some_and(|p| p.contains(r"\d")) {
-                    object.insert("pattern".to_owned(), VERSION.into());
+                    let pattern = format!(r"{VERSION}(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$");
+                    object.insert("pattern".to_owned(), pattern.into());
                 }
                 return;
             }
         };
-        object.entry("maximum").or_insert(most.into());
+        object.entry(bound).or_insert(value.into());
     });
 }
 

@@ -31,7 +31,7 @@ fn fleet() -> [Operation; 7] {
             .query::<Version>("version", "Only those that run this version")
             .query::<Channel>("channel", "Only those that follow this channel")
             .query::<Presence>("status", "Only those that sync, or only those that do not")
-            .lists::<Executor>(example::EXECUTOR_LISTED),
+            .lists_by::<shape::NameCursor, Executor>(example::EXECUTOR_LISTED),
         get("/executors/{id}", "showExecutor", Right::See, executors::show)
             .summary("One executor, and where it could go")
             .answers::<Executor>(200, example::EXECUTOR),
@@ -89,7 +89,7 @@ fn who_did_what() -> [Operation; 2] {
             .query::<String>("target", "Only what was done to this, by id or by name")
             .query::<Timestamp>("since", "Only what was done then or later")
             .query::<shape::Format>("format", "Else as the header `Accept` says, else JSON")
-            .lists::<Activity>(example::ACTIVITY)
+            .lists_by::<shape::EntryCursor, Activity>(example::ACTIVITY)
             .answers_as::<String>(200, "text/csv", Some(Activity::CSV_HEAD.into())),
         get("/activity/verify", "verifyActivity", Right::See, activity::verify)
             .summary("Whether the activity is whole and as it was written")

@@ -33,6 +33,10 @@ pub struct MayHaveReason {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", schemars(extend(
+    "if" = {"properties": {"force": {"const": true}}, "required": ["force"]},
+    "then" = {"properties": {"reason": {"type": "string"}}, "required": ["reason"]},
+)))]
 pub struct StartRequest {
     /// Past windows, freezes and older upgrades of another type; never past an approval, a prerequisite or a check of
     /// the host.
