@@ -60,6 +60,22 @@ shapes! {
     /// How the activity is written.
     Format = |_generator| json_schema!({"type": "string", "enum": ["json", "csv"]});
 
+    /// A stream of events: as text, or each of them.
+    Events = |_generator| json_schema!({
+        "anyOf": [
+            {"type": "string"},
+            {
+                "type": "object",
+                "properties": {
+                    "event": {"type": "string", "enum": ["stage", "log", "progress", "end"]},
+                    "id": {"type": "string", "pattern": "^[0-9]+$"},
+                    "data": {"type": "string", "contentMediaType": "application/json"},
+                },
+                "required": ["event", "data"],
+            },
+        ],
+    });
+
     /// A part of an artifact, or all of it.
     Bytes = |_generator| json_schema!({"type": "string", "format": "binary"});
 

@@ -13,7 +13,7 @@ use crate::api::{batches, census, diff, events, four_eyes, progress, revisions, 
 use crate::operation::{Operation, area, get, patch, post, put};
 use crate::refusal::Refusal;
 use crate::right::Right;
-use crate::{example, refusal};
+use crate::{example, refusal, shape};
 
 /// What stops any upgrade from starting.
 const IN_THE_WAY: [Refusal; 6] = [
@@ -171,7 +171,7 @@ fn looks() -> [Operation; 6] {
             .answers::<DiffSummary>(200, example::DIFF_SUMMARY),
         get("/upgrades/{id}/events", "followUpgrade", Right::See, events::follow)
             .summary("What happens to it, as server-sent events `stage`, `log`, `progress` and `end`")
-            .answers_as::<String>(200, "text/event-stream", Some(example::EVENTS.into()))
+            .answers_as::<shape::Events>(200, "text/event-stream", Some(example::EVENTS.into()))
             .answers_nothing(),
         get("/upgrades/{id}/events/stages", "listStages", Right::See, events::by_stage)
             .summary("What happened to it, grouped by attempt and stage")
