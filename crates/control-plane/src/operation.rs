@@ -16,8 +16,9 @@
 //! - `.refuses(…)` for each error that is the operation's own, from `refusal.rs`. Those that come with the right, with a
 //!   path parameter or with a body are added by themselves ([`Operation::refusals`]).
 //!
-//! The tests see to the rest: an answer that its row does not name, an example that does not fit its schema, and a row
-//! without its right in the table of who may call what are red.
+//! The tests see to the rest: an answer that its row does not name, an example that does not fit its schema, an operation
+//! that is not in the table of who may call what (`routes/matrix.rs` prints the line to add), and one for people that has
+//! neither a command of novactl nor a reason why not (`crates/novactl/tests/novactl/coverage.rs`) are red.
 
 use std::sync::Arc;
 

@@ -97,6 +97,9 @@ fn span<B>(request: &Request<B>) -> tracing::Span {
 }
 
 #[cfg(test)]
+mod matrix;
+
+#[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
@@ -147,7 +150,7 @@ mod tests {
     }
 
     /// A path of the operation, with nobody's ids.
-    fn path_of(operation: &Operation) -> String {
+    pub(super) fn path_of(operation: &Operation) -> String {
         operation
             .path
             .replace("{check}", "clock")

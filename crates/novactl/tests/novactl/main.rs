@@ -9,6 +9,7 @@
 mod activity;
 mod command_line;
 mod control_plane;
+mod coverage;
 mod executors;
 mod novactl;
 mod preflight;

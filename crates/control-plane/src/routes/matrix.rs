@@ -1,0 +1,134 @@
+//! Who may call what, written out. A right that changes turns this red, and so does an operation that is not here: the
+//! test prints the rows as they are.
+
+use novacula_protocol::people::Role;
+use uuid::Uuid;
+
+use super::operations;
+use super::tests::path_of;
+use crate::in_process::ControlPlane;
+use crate::operation::Operation;
+use crate::right::{Right, permits};
+use crate::store::Person;
+
+/// `+` is let in, `403` is known and may not, `401` is not known here. The columns: the owner, an admin, an editor, a
+/// viewer, a release manager who is a viewer otherwise; an executor with its key, a host with an enrolment token, nobody.
+#[rustfmt::skip]
+const WHO: &[(&str, &str)] = &[
+    // operation                 own adm edi vie rel exe enr nob
+    ("syncExecutor",            "401 401 401 401 401 +   401 401"),
+    ("enroll",                  "401 401 401 401 401 401 +   401"),
+    ("fetchArtifact",           "+   +   +   +   +   +   401 401"),
+    ("listExecutorKeys",        "+   +   +   +   +   401 401 401"),
+    ("createExecutorKey",       "+   +   403 403 403 401 401 401"),
+    ("revokeExecutorKey",       "+   +   403 403 403 401 401 401"),
+    ("listEnrolmentTokens",     "+   +   +   +   +   401 401 401"),
+    ("createEnrolmentToken",    "+   +   403 403 403 401 401 401"),
+    ("revokeEnrolmentToken",    "+   +   403 403 403 401 401 401"),
+    ("listReleases",            "+   +   +   +   +   401 401 401"),
+    ("uploadArtifact",          "403 403 403 403 +   401 401 401"),
+    ("showRelease",             "+   +   +   +   +   401 401 401"),
+    ("changeRelease",           "403 403 403 403 +   401 401 401"),
+    ("listExecutors",           "+   +   +   +   +   401 401 401"),
+    ("showExecutor",            "+   +   +   +   +   401 401 401"),
+    ("deleteExecutor",          "+   +   +   403 403 401 401 401"),
+    ("explainExecutor",         "+   +   +   +   +   401 401 401"),
+    ("showPreflight",           "+   +   +   +   +   401 401 401"),
+    ("askForChecks",            "+   +   +   403 403 401 401 401"),
+    ("askForCheck",             "+   +   +   403 403 401 401 401"),
+    ("requestUpgrade",          "+   +   +   403 403 401 401 401"),
+    ("listUpgrades",            "+   +   +   +   +   401 401 401"),
+    ("showUpgrade",             "+   +   +   +   +   401 401 401"),
+    ("listActivity",            "+   +   +   +   +   401 401 401"),
+    ("verifyActivity",          "+   +   +   +   +   401 401 401"),
+    ("rescheduleUpgrade",       "+   +   +   403 403 401 401 401"),
+    ("startUpgrade",            "+   +   +   403 403 401 401 401"),
+    ("validateUpgrade",         "+   +   +   403 403 401 401 401"),
+    ("approveUpgrade",          "+   +   +   403 403 401 401 401"),
+    ("pauseUpgrade",            "+   +   +   403 403 401 401 401"),
+    ("continueUpgrade",         "+   +   +   403 403 401 401 401"),
+    ("retryUpgrade",            "+   +   +   403 403 401 401 401"),
+    ("rollBackUpgrade",         "+   +   +   403 403 401 401 401"),
+    ("abandonUpgrade",          "+   +   +   403 403 401 401 401"),
+    ("completeUpgrade",         "+   +   +   403 403 401 401 401"),
+    ("showProgress",            "+   +   +   +   +   401 401 401"),
+    ("showValidation",          "+   +   +   +   +   401 401 401"),
+    ("showDiff",                "+   +   +   +   +   401 401 401"),
+    ("showDiffSummary",         "+   +   +   +   +   401 401 401"),
+    ("followUpgrade",           "+   +   +   +   +   401 401 401"),
+    ("listStages",              "+   +   +   +   +   401 401 401"),
+    ("showFourEyes",            "+   +   +   +   +   401 401 401"),
+    ("setFourEyes",             "+   403 403 403 403 401 401 401"),
+    ("showOpenApi",             "+   +   +   +   +   +   +   +  "),
+    ("isAlive",                 "+   +   +   +   +   +   +   +  "),
+    ("isReady",                 "+   +   +   +   +   +   +   +  "),
+    ("showMetrics",             "+   +   +   +   +   +   +   +  "),
+];
+
+#[tokio::test]
+async fn whoever_calls_is_let_in_where_the_table_says_so_and_nowhere_else() {
+    let control_plane = ControlPlane::start().await;
+    let key = control_plane.key().await;
+    let body = serde_json::json!({"maxUses": 1_000, "expiresAt": "2100-01-01T00:00:00Z"});
+    let token = control_plane.post("/api/v1/enrolment-tokens", body).await.ok()["secret"].clone();
+    let machines = [key.as_str(), token.as_str().unwrap(), ""];
+    let mut rows = Vec::new();
+    for operation in operations() {
+        let mut verdicts: Vec<_> = people().iter().map(|person| of_person(&operation, person)).collect();
+        for bearer in machines {
+            verdicts.push(of_call(&control_plane, &operation, bearer).await);
+        }
+        rows.push(row(operation.id, verdicts.into_iter()));
+    }
+    let mut written: Vec<_> = WHO.iter().map(|(id, who)| row(id, who.split_whitespace())).collect();
+    let unwritten: Vec<_> = rows.iter().filter(|row| !written.contains(row)).cloned().collect();
+    written.retain(|row| !rows.contains(row));
+    assert!(
+        unwritten.is_empty() && written.is_empty(),
+        "so it is:\n{}but it is written:\n{}",
+        unwritten.concat(),
+        written.concat()
+    );
+}
+
+/// As it stands in the table.
+fn row<'a>(id: &str, verdicts: impl Iterator<Item = &'a str>) -> String {
+    let verdicts: Vec<_> = verdicts.map(|verdict| format!("{verdict:3}")).collect();
+    format!("    ({:26} \"{}\"),\n", format!("\"{id}\","), verdicts.join(" "))
+}
+
+fn people() -> [Person; 5] {
+    let person = |role, is_release_manager| Person {
+        account_id: Uuid::nil(),
+        user_id: Uuid::nil(),
+        name: "somebody".to_owned(),
+        role,
+        is_release_manager,
+        is_in_founding_account: true,
+    };
+    [
+        person(Role::Owner, false),
+        person(Role::Admin, false),
+        person(Role::Editor, false),
+        person(Role::Viewer, false),
+        person(Role::Viewer, true),
+    ]
+}
+
+fn of_person(operation: &Operation, person: &Person) -> &'static str {
+    match operation.right {
+        Right::Executor | Right::Enrol => "401",
+        right if permits(person, right) => "+",
+        _ => "403",
+    }
+}
+
+async fn of_call(control_plane: &ControlPlane, operation: &Operation, bearer: &str) -> &'static str {
+    let method = operation.method.clone();
+    let answer = control_plane.call(method, &path_of(operation), bearer, "{}").await;
+    match answer.problem() {
+        (401, _) => "401",
+        (_, code) if code == "forbidden" => "403",
+        _ => "+",
+    }
+}

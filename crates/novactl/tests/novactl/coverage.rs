@@ -1,0 +1,87 @@
+//! Every call for people has a command, as the control plane itself names its calls.
+
+use novacula_lab::ControlPlane;
+use serde_json::Value;
+
+use crate::novactl::novactl;
+
+/// The command of an operation.
+const COMMANDS: &[(&str, &str)] = &[
+    ("listReleases", "release list"),
+    ("uploadArtifact", "release publish"),
+    ("changeRelease", "release yank"),
+    ("listExecutors", "executor list"),
+    ("showExecutor", "executor show"),
+    ("createExecutorKey", "executor enroll"),
+    ("createEnrolmentToken", "executor enroll"),
+    ("explainExecutor", "executor explain"),
+    ("showPreflight", "executor preflight"),
+    ("askForChecks", "executor preflight"),
+    ("requestUpgrade", "upgrade request"),
+    ("listUpgrades", "upgrade list"),
+    ("showUpgrade", "upgrade show"),
+    ("listActivity", "activity list"),
+    ("verifyActivity", "activity verify"),
+];
+
+/// Why an operation has none.
+const NONE: &[(&str, &str)] = &[
+    ("fetchArtifact", "an artifact is fetched by executors; a person has it from where it was built"),
+    ("showRelease", "`release list` has everything of it"),
+    ("askForCheck", "`executor preflight --check` asks for one through askForChecks"),
+    ("listExecutorKeys", "to come"),
+    ("revokeExecutorKey", "to come"),
+    ("listEnrolmentTokens", "to come"),
+    ("revokeEnrolmentToken", "to come"),
+    ("deleteExecutor", "to come"),
+    ("rescheduleUpgrade", "to come"),
+    ("startUpgrade", "to come"),
+    ("validateUpgrade", "to come"),
+    ("approveUpgrade", "to come"),
+    ("pauseUpgrade", "to come"),
+    ("continueUpgrade", "to come"),
+    ("retryUpgrade", "to come"),
+    ("rollBackUpgrade", "to come"),
+    ("abandonUpgrade", "to come"),
+    ("completeUpgrade", "to come"),
+    ("showProgress", "to come"),
+    ("showValidation", "to come"),
+    ("showDiff", "to come"),
+    ("showDiffSummary", "to come"),
+    ("followUpgrade", "to come"),
+    ("listStages", "to come"),
+    ("showFourEyes", "to come"),
+    ("setFourEyes", "to come"),
+];
+
+/// The operations that a person's token opens.
+fn for_people(document: &Value) -> Vec<String> {
+    let paths = document["paths"].as_object().unwrap().values();
+    let operations = paths.flat_map(|methods| methods.as_object().unwrap().values());
+    let by_a_person = |operation: &&Value| {
+        let schemes = operation["security"].as_array().unwrap();
+        schemes.iter().any(|scheme| scheme.get("person").is_some())
+    };
+    operations.filter(by_a_person).map(|it| it["operationId"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_call_for_people_has_a_command_or_a_reason_why_not() {
+    let control_plane = ControlPlane::start();
+    let url = format!("{}/api/v1/openapi.json", control_plane.url());
+    let document = ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap();
+    let known = for_people(&serde_json::from_str(&document).unwrap());
+    let listed = || COMMANDS.iter().chain(NONE).map(|(operation, _)| *operation);
+    let missing: Vec<_> = known.iter().filter(|operation| !listed().any(|it| it == *operation)).collect();
+    assert!(missing.is_empty(), "neither a command nor a reason: {missing:?}");
+    let gone: Vec<_> = listed().filter(|operation| !known.iter().any(|it| it == operation)).collect();
+    assert!(gone.is_empty(), "no call of the control plane: {gone:?}");
+    for (operation, command) in COMMANDS {
+        let words: Vec<_> = command.split(' ').chain(["--help"]).collect();
+        let help = novactl("", &words);
+        assert!(
+            help.code == 0 && help.stdout.contains(&format!("novactl {command}")),
+            "{operation}: {help:?}"
+        );
+    }
+}
