@@ -5,6 +5,7 @@ use semver::Version;
 use tokio_util::sync::CancellationToken;
 
 use crate::artifact_folder::ArtifactFolder;
+use crate::calendar::LiveCalendar;
 use crate::clock::Clock;
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
@@ -29,6 +30,7 @@ pub struct Rules {
 pub(crate) struct App {
     pub store: Store,
     pub fleet: Fleet,
+    pub calendar: LiveCalendar,
     pub metrics: Metrics,
     pub artifacts: ArtifactFolder,
     pub keys: TrustedKeys,

@@ -137,3 +137,49 @@ pub(crate) const BATCH: &str = r#"{
         "reason": "", "upgradeId": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c"
     }]
 }"#;
+pub(crate) const WINDOW_REQUEST: &str = r#"{
+    "name": "nightly", "cron": "30 2 * * *", "durationMs": 3600000, "zone": "Europe/Berlin",
+    "selector": {"matchLabels": {"ring": "canary"}, "matchExpressions": [
+        {"key": "site", "operator": "NotIn", "values": ["berlin"]}
+    ]}
+}"#;
+
+pub(crate) const WINDOW_PATCH: &str = r#"{"durationMs": 7200000}"#;
+
+pub(crate) const WINDOW: &str = r#"{
+    "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "name": "nightly",
+    "selector": {"matchLabels": {"ring": "canary"}, "matchExpressions": []},
+    "cron": "30 2 * * *", "durationMs": 3600000, "zone": "Europe/Berlin", "createdBy": "alice",
+    "createdAt": "2026-11-21T08:00:00Z", "isOpen": false, "closesAt": null,
+    "next": [{
+        "opensAt": "2026-11-22T01:30:00Z", "closesAt": "2026-11-22T02:30:00Z",
+        "opensAtLocal": "2026-11-22T02:30:00+01:00", "closesAtLocal": "2026-11-22T03:30:00+01:00",
+        "zone": "Europe/Berlin", "window": "nightly"
+    }]
+}"#;
+
+pub(crate) const WINDOW_PREVIEW: &str = r#"{
+    "id": null, "name": "nightly",
+    "selector": {"matchLabels": {"ring": "canary"}, "matchExpressions": []},
+    "cron": "30 2 * * *", "durationMs": 3600000, "zone": "Europe/Berlin", "createdBy": "alice",
+    "createdAt": "2026-11-21T08:00:00Z", "isOpen": false, "closesAt": null,
+    "next": [{
+        "opensAt": "2026-11-22T01:30:00Z", "closesAt": "2026-11-22T02:30:00Z",
+        "opensAtLocal": "2026-11-22T02:30:00+01:00", "closesAtLocal": "2026-11-22T03:30:00+01:00",
+        "zone": "Europe/Berlin", "window": "nightly"
+    }]
+}"#;
+
+pub(crate) const EXECUTOR_WINDOWS: &str = r#"{
+    "isOpen": true, "reason": null, "closesAt": null, "next": [], "windows": [], "freezes": []
+}"#;
+
+pub(crate) const FREEZE_REQUEST: &str = r#"{"reason": "year end", "startsAt": "2026-12-20T00:00:00Z", "endsAt": "2027-01-01T23:00:00Z", "zone": "Europe/Berlin"}"#;
+
+pub(crate) const FREEZE: &str = r#"{
+    "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "reason": "year end", "startsAt": "2026-12-20T00:00:00Z",
+    "endsAt": "2027-01-01T23:00:00Z", "startsAtLocal": "2026-12-20T01:00:00+01:00",
+    "endsAtLocal": "2027-01-02T00:00:00+01:00", "zone": "Europe/Berlin",
+    "selector": {"matchLabels": {}, "matchExpressions": []}, "isInForce": false, "createdBy": "alice",
+    "createdAt": "2026-11-21T08:00:00Z", "endedBy": null, "endReason": null
+}"#;

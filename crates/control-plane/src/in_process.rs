@@ -18,6 +18,7 @@ use tower::ServiceExt;
 
 use crate::app::{App, Rules};
 use crate::artifact_folder::ArtifactFolder;
+use crate::calendar::LiveCalendar;
 use crate::clock::Clock;
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
@@ -103,9 +104,11 @@ impl ControlPlane {
             store.snapshots().await.unwrap(),
             clock.now(),
         );
+        let calendar = LiveCalendar::of(store.calendar(clock.now()).await.unwrap(), clock.now());
         let app = Arc::new(App {
             store,
             fleet,
+            calendar,
             metrics: Metrics::default(),
             artifacts: ArtifactFolder::open(folder.path().join("artifacts")).unwrap(),
             keys: signer("trusted").keys(),

@@ -33,11 +33,15 @@ mod metrics;
 mod secrets;
 mod store;
 
+mod calendar;
 mod executor;
 mod explain;
+mod freeze;
 mod hops;
 mod key;
 mod presence;
 mod range;
 mod said;
+mod selector;
 mod upgrade;
+mod window;

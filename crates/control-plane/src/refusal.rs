@@ -78,6 +78,10 @@ refusals! {
     REVISION_NOT_SUCCESSFUL = 409 "revision_not_successful" "revision 2 is one that ended ROLLEDBACK; choose one that completed, or the last successful one";
     NO_EARLIER_REVISION = 409 "no_earlier_revision" "nothing else than what runs now ever completed there; request a version instead";
     BATCH_ENDED = 409 "batch_ended" "the batch has ended; nothing of it is left to stop";
+    // Windows and freezes
+    TOO_MANY = 409 "too_many" "the account has 200 windows, which is the most; delete one first";
+    FREEZE_IN_FORCE = 409 "freeze_in_force" "the freeze is in force until 2027-01-01T23:00:00Z; end it with a reason (POST …/end) instead of deleting it";
+    FREEZE_NOT_IN_FORCE = 409 "freeze_not_in_force" "the freeze is not in force: it is from 2026-12-20T00:00:00Z to 2027-01-01T23:00:00Z; only one that is in force can be ended";
 
     // Not the caller's fault
     INTERNAL = 500 "internal" "the control plane failed; its log says why";

@@ -1,6 +1,7 @@
 //! Every URL, in one table: the router, the check of rights, the served description and the tests are made from it.
 //! `operation.rs` says how to add a row.
 
+mod calendar;
 mod catalogue;
 mod executors;
 mod fleet;
@@ -36,6 +37,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         catalogue::operations(),
         fleet::operations(),
         steering::operations(),
+        calendar::operations(),
         running::operations(),
     ];
     let api = api.into_iter().flatten().map(|row| row.below("/api/v1"));

@@ -52,7 +52,11 @@ pub fn name(name: &str) -> Result<(), String> {
     text("name", name, MAX_NAME)
 }
 
-fn labels(labels: &BTreeMap<String, String>) -> Result<(), String> {
+/// Labels of an executor.
+///
+/// # Errors
+/// One sentence: what was expected, what was found.
+pub fn labels(labels: &BTreeMap<String, String>) -> Result<(), String> {
     if labels.len() > MAX_LABELS {
         return Err(format!("`labels` must be at most {MAX_LABELS}, there are {}", labels.len()));
     }

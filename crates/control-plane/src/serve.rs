@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::artifact_folder::ArtifactFolder;
+use crate::calendar::LiveCalendar;
 use crate::clock::Clock;
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
@@ -85,10 +86,13 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
     let ids = [clock.new_id(), clock.new_id()];
     let is_first_start = store.found_account(ids, SecretHash::of(&token), clock.now()).await?;
     let fleet = Fleet::remembering(store.live_keys().await?, store.snapshots().await?, clock.now());
+    let now = clock.now();
+    let calendar = LiveCalendar::of(store.calendar(now).await?, now);
     let version = Version::parse(env!("CARGO_PKG_VERSION"))?;
     let app = Arc::new(App {
         store,
         fleet,
+        calendar,
         metrics: Metrics::default(),
         artifacts,
         keys,

@@ -10,6 +10,7 @@ mod column;
 mod events;
 mod executors;
 mod four_eyes;
+mod freezes;
 mod keys;
 mod preflight;
 mod releases;
@@ -20,6 +21,7 @@ mod steering;
 mod tokens;
 mod upgrade_rows;
 mod upgrades;
+mod windows;
 mod writer;
 
 #[cfg(test)]
@@ -35,12 +37,15 @@ pub use activity::Wanted;
 pub use backup::{BackupError, back_up};
 pub use batches::Turn;
 pub use executors::LastSeen;
+pub use freezes::FreezeRefused;
 pub use releases::{ReleaseRefused, Upload, may_join};
 pub use requests::{RequestRefused, UpgradeOrder};
 pub use schema::OpenError;
 pub use steering::{Steer, SteerRefused};
 pub use tokens::Person;
+
 pub use upgrades::Listed;
+pub use windows::WindowRefused;
 pub use writer::Writer;
 
 /// Why the store did not answer. The caller's request is not at fault.

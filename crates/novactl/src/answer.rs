@@ -33,6 +33,11 @@ impl Answer {
         })
     }
 
+    /// A success without a value.
+    pub fn nothing(self, call: &str, url: &str) -> Result<(), Failure> {
+        if (200..300).contains(&self.status) { Ok(()) } else { Err(self.failure(call, url)) }
+    }
+
     fn failure(self, call: &str, url: &str) -> Failure {
         let status = self.status;
         let said = serde_json::from_slice::<ErrorBody>(&self.body).ok().map(|body| body.error);

@@ -12,7 +12,7 @@ use crate::connection;
 use crate::control_plane::ControlPlane;
 use crate::ending::{Ending, Failure, wrong_usage};
 use crate::terminal::Terminal;
-use crate::{activity, executor, release, upgrade};
+use crate::{activity, executor, freeze, release, upgrade, window};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 failed (also: a watched upgrade did not complete), 2 wrong usage, 3 nothing to do, \
@@ -47,6 +47,12 @@ enum Command {
     /// Request, list, show and watch upgrades
     #[command(subcommand)]
     Upgrade(upgrade::Command),
+    /// Say when upgrades may begin
+    #[command(subcommand)]
+    Window(window::Command),
+    /// Let no upgrade begin for some time
+    #[command(subcommand)]
+    Freeze(freeze::Command),
     /// See who did what, when and why
     #[command(subcommand)]
     Activity(activity::Command),
@@ -71,6 +77,8 @@ impl CommandLine {
             Command::Release(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Executor(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Activity(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
+            Command::Window(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
+            Command::Freeze(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Upgrade(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
         };
         result.unwrap_or_else(|error| {

@@ -111,6 +111,12 @@ impl ControlPlane {
         self.send(&Method::PATCH, path, body)
     }
 
+    /// Asks for something to be removed.
+    pub fn delete(&self, path: &str) -> Result<(), Failure> {
+        let request = self.http.delete(self.address(path)).header(header::AUTHORIZATION, self.bearer());
+        self.read(request.call())?.nothing(&format!("DELETE {path}"), self.url())
+    }
+
     /// Sends a form; its file streams from disk as the field `artifact`.
     pub fn upload<T: DeserializeOwned>(
         &self,

@@ -13,8 +13,11 @@ mod durations;
 mod ending;
 mod executor;
 mod form;
+mod freeze;
 mod release;
+mod selector;
 mod terminal;
 mod upgrade;
+mod window;
 
 pub use command_line::run;

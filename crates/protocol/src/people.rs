@@ -4,9 +4,11 @@ mod activity;
 mod census;
 mod checks;
 mod explanation;
+mod freezes;
 mod revisions;
 mod roles;
 mod steering;
+mod windows;
 
 use std::collections::BTreeMap;
 
@@ -18,12 +20,16 @@ pub use activity::{Action, Activity, ActivityVerdict};
 pub use census::{Batch, BatchItem, BatchRequest, NeedsUpgrade, Outcome};
 pub use checks::{Checked, Preflight, PreflightRequest};
 pub use explanation::{Explanation, Rule};
+pub use freezes::{Freeze, FreezeRequest};
 pub use revisions::{LastSuccessful, Revision, RollbackRequest};
 pub use roles::Role;
 pub use steering::{
     AbandonRequest, Approval, ArtifactFacts, Diff, DiffSummary, FourEyes, MayHaveReason, ReleaseNotes,
     Reschedule, StageEvents, StartRequest, UpgradeEvent, UpgradeProgress, Validation, ValidationState, Wait,
     WaitCode, WithReason,
+};
+pub use windows::{
+    ExecutorWindows, Opening, Operator, Requirement, Selector, Window, WindowPatch, WindowRequest,
 };
 
 use crate::reach::Candidate;

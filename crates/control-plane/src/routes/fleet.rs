@@ -35,7 +35,7 @@ fn fleet() -> [Operation; 7] {
         get("/executors/{id}", "showExecutor", Right::See, executors::show)
             .summary("One executor, and where it could go")
             .answers::<Executor>(200, example::EXECUTOR),
-        delete("/executors/{id}", "deleteExecutor", Right::Steer, executors::delete)
+        delete("/executors/{id}", "deleteExecutor", Right::Administer, executors::delete)
             .summary("Forgets an executor; it comes back with its next sync")
             .answers_nothing()
             .refuses(&[refusal::UPGRADE_ALREADY_PENDING]),

@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_preflight.sql"),
     include_str!("migrations/0004_steering.sql"),
     include_str!("migrations/0005_revisions.sql"),
+    include_str!("migrations/0006_windows.sql"),
 ];
 
 /// Why the database cannot be opened.

@@ -50,6 +50,24 @@ pub enum Action {
     /// An enrolment token ended.
     #[serde(rename = "enrolmentToken.revoked")]
     EnrolmentTokenRevoked,
+    /// A person made a maintenance window.
+    #[serde(rename = "window.created")]
+    WindowCreated,
+    /// A person changed one.
+    #[serde(rename = "window.changed")]
+    WindowChanged,
+    /// A person removed one.
+    #[serde(rename = "window.deleted")]
+    WindowDeleted,
+    /// A person made a freeze.
+    #[serde(rename = "freeze.created")]
+    FreezeCreated,
+    /// A person ended one before its time.
+    #[serde(rename = "freeze.ended")]
+    FreezeEnded,
+    /// A person removed one that was not in force.
+    #[serde(rename = "freeze.deleted")]
+    FreezeDeleted,
     /// A person asked for an upgrade.
     #[serde(rename = "upgrade.requested")]
     UpgradeRequested,

@@ -1,0 +1,48 @@
+//! `novactl freeze …`
+
+mod create;
+mod end;
+mod list;
+
+use novacula_protocol::people::Freeze;
+
+use crate::control_plane::ControlPlane;
+use crate::ending::Ending;
+use crate::terminal::Terminal;
+
+const FREEZES: &str = "/freezes";
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    Create(create::Create),
+    List(list::List),
+    End(end::End),
+}
+
+impl Command {
+    /// Does what was asked.
+    pub fn run(&self, control_plane: &ControlPlane, terminal: &Terminal) -> anyhow::Result<Ending> {
+        match self {
+            Self::Create(create) => create.run(control_plane, terminal),
+            Self::List(list) => list.run(control_plane, terminal),
+            Self::End(end) => end.run(control_plane, terminal),
+        }
+    }
+}
+
+fn show(terminal: &Terminal, freeze: &Freeze) -> anyhow::Result<()> {
+    if terminal.json {
+        return terminal.json(freeze);
+    }
+    terminal.line(&freeze.id)?;
+    terminal.fact("for", crate::selector::shown(&freeze.selector))?;
+    terminal.fact("from", format!("{} ({})", freeze.starts_at_local, freeze.starts_at))?;
+    terminal.fact("until", format!("{} ({})", freeze.ends_at_local, freeze.ends_at))?;
+    terminal.line("reason:")?;
+    terminal.lines("  ", &freeze.reason)?;
+    if let (Some(by), Some(reason)) = (&freeze.ended_by, &freeze.end_reason) {
+        terminal.line(format!("ended by {by}:"))?;
+        terminal.lines("  ", reason)?;
+    }
+    Ok(())
+}
