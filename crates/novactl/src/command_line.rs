@@ -12,7 +12,7 @@ use crate::connection;
 use crate::control_plane::ControlPlane;
 use crate::ending::{Ending, Failure, wrong_usage};
 use crate::terminal::Terminal;
-use crate::{activity, executor, freeze, release, upgrade, window};
+use crate::{activity, batch, executor, four_eyes, freeze, release, upgrade, window};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 failed (also: a watched upgrade did not complete), 2 wrong usage, 3 nothing to do, \
@@ -44,7 +44,7 @@ enum Command {
     /// Enrol, list and show executors
     #[command(subcommand)]
     Executor(executor::Command),
-    /// Request, list, show and watch upgrades
+    /// Request, follow and steer upgrades
     #[command(subcommand)]
     Upgrade(upgrade::Command),
     /// Say when upgrades may begin
@@ -53,6 +53,12 @@ enum Command {
     /// Let no upgrade begin for some time
     #[command(subcommand)]
     Freeze(freeze::Command),
+    /// Upgrade many executors, and see who needs it
+    #[command(subcommand)]
+    Batch(batch::Command),
+    /// Let a second person approve upgrades
+    #[command(subcommand)]
+    FourEyes(four_eyes::Command),
     /// See who did what, when and why
     #[command(subcommand)]
     Activity(activity::Command),
@@ -78,6 +84,8 @@ impl CommandLine {
             Command::Executor(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Activity(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Window(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
+            Command::Batch(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
+            Command::FourEyes(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Freeze(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Upgrade(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
         };

@@ -1,5 +1,7 @@
 //! The only home of network: calls of the control plane's API for people.
 
+mod follow;
+
 use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
@@ -111,6 +113,11 @@ impl ControlPlane {
         self.send(&Method::PATCH, path, body)
     }
 
+    /// Asks for something to be as it is sent.
+    pub fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
+        self.send(&Method::PUT, path, body)
+    }
+
     /// Asks for something to be removed.
     pub fn delete(&self, path: &str) -> Result<(), Failure> {
         let request = self.http.delete(self.address(path)).header(header::AUTHORIZATION, self.bearer());
@@ -160,8 +167,11 @@ impl ControlPlane {
         let text = serde_json::to_vec(body)
             .map_err(|e| Failure::new(Ending::Failed, "failed", format!("{call} cannot be written ({e})")))?;
         let address = self.address(path);
-        let request =
-            if method == Method::PATCH { self.http.patch(address) } else { self.http.post(address) };
+        let request = match *method {
+            Method::PATCH => self.http.patch(address),
+            Method::PUT => self.http.put(address),
+            _ => self.http.post(address),
+        };
         let sent = request
             .header(header::AUTHORIZATION, self.bearer())
             .header(header::CONTENT_TYPE, "application/json")

@@ -6,6 +6,7 @@ mod explain;
 mod list;
 mod new_file;
 mod preflight;
+mod revisions;
 mod show;
 
 use novacula_protocol::people::Executor;
@@ -22,6 +23,8 @@ pub enum Command {
     Explain(explain::Explain),
     List(list::List),
     Preflight(preflight::Ask),
+    Revisions(revisions::Revisions),
+    Rollback(revisions::Rollback),
     Show(show::Show),
 }
 
@@ -33,6 +36,8 @@ impl Command {
             Self::Explain(explain) => explain.run(control_plane, terminal),
             Self::List(list) => list.run(control_plane, terminal),
             Self::Preflight(ask) => ask.run(control_plane, terminal),
+            Self::Revisions(revisions) => revisions.run(control_plane, terminal),
+            Self::Rollback(rollback) => rollback.run(control_plane, terminal),
             Self::Show(show) => show.run(control_plane, terminal),
         }
     }

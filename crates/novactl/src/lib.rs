@@ -5,6 +5,7 @@
 
 mod activity;
 mod answer;
+mod batch;
 mod command_line;
 mod completions;
 mod connection;
@@ -13,6 +14,7 @@ mod durations;
 mod ending;
 mod executor;
 mod form;
+mod four_eyes;
 mod freeze;
 mod release;
 mod selector;

@@ -1,9 +1,14 @@
 //! `novactl upgrade …`
 
+mod events;
 mod list;
+mod progress;
 mod request;
 mod show;
+mod steer;
 mod watch;
+
+pub use request::confirm;
 
 use indicatif::HumanBytes;
 use novacula_protocol::Progress;
@@ -22,6 +27,20 @@ pub enum Command {
     List(list::List),
     Show(show::Show),
     Watch(watch::Watch),
+    Progress(progress::Progress),
+    Validation(progress::LastValidation),
+    Diff(progress::ShowDiff),
+    Events(events::Events),
+    Start(steer::Start),
+    Validate(steer::Validate),
+    Approve(steer::Approve),
+    Pause(steer::Pause),
+    Continue(steer::Continue),
+    Retry(steer::Retry),
+    Reschedule(steer::Put),
+    Rollback(steer::Rollback),
+    Abandon(steer::Abandon),
+    Complete(steer::Complete),
 }
 
 impl Command {
@@ -32,18 +51,37 @@ impl Command {
             Self::List(list) => list.run(control_plane, terminal),
             Self::Show(show) => show.run(control_plane, terminal),
             Self::Watch(watch) => watch.run(control_plane, terminal),
+            Self::Progress(progress) => progress.run(control_plane, terminal),
+            Self::Validation(validation) => validation.run(control_plane, terminal),
+            Self::Diff(diff) => diff.run(control_plane, terminal),
+            Self::Events(events) => events.run(control_plane, terminal),
+            Self::Start(word) => word.run(control_plane, terminal),
+            Self::Validate(word) => word.run(control_plane, terminal),
+            Self::Approve(word) => word.run(control_plane, terminal),
+            Self::Pause(word) => word.run(control_plane, terminal),
+            Self::Continue(word) => word.run(control_plane, terminal),
+            Self::Retry(word) => word.run(control_plane, terminal),
+            Self::Reschedule(word) => word.run(control_plane, terminal),
+            Self::Rollback(word) => word.run(control_plane, terminal),
+            Self::Abandon(word) => word.run(control_plane, terminal),
+            Self::Complete(word) => word.run(control_plane, terminal),
         }
     }
 }
 
 /// One upgrade with its log.
 fn find(control_plane: &ControlPlane, id: &str) -> Result<Upgrade, Failure> {
+    control_plane.get(&path(id)?, &[])
+}
+
+/// Where one upgrade is.
+fn path(id: &str) -> Result<String, Failure> {
     if !is_id(id) {
         return Err(wrong_usage(format!(
             "expected the id of an upgrade, as `novactl upgrade list` shows it, found `{id}`"
         )));
     }
-    control_plane.get(&format!("{UPGRADES}/{id}"), &[])
+    Ok(format!("{UPGRADES}/{id}"))
 }
 
 /// Nothing more will come of it.

@@ -29,6 +29,18 @@ pub struct Request {
     #[arg(long, value_name = "RFC3339", value_parser = time)]
     at: Option<Timestamp>,
 
+    /// When it is overdue: still to be carried out, and shown as such
+    #[arg(long, value_name = "RFC3339", value_parser = time)]
+    deadline: Option<Timestamp>,
+
+    /// Go over the versions in between, one after the other, where the target is too far
+    #[arg(long)]
+    hops: bool,
+
+    /// Who starts it: auto (its executor, when it is due) or manual (a person, with `novactl upgrade start`)
+    #[arg(long, value_parser = confirm)]
+    confirm_start: Option<Confirm>,
+
     /// Who ends the trial: auto (the executor, when it is healthy) or manual (a person)
     #[arg(long, value_parser = confirm)]
     confirm: Option<Confirm>,
@@ -61,9 +73,9 @@ impl Request {
         let request = UpgradeRequest {
             target_version: self.target_version.clone(),
             scheduled_at: self.at,
-            deadline: None,
-            hops: false,
-            confirm_start: None,
+            deadline: self.deadline,
+            hops: self.hops,
+            confirm_start: self.confirm_start,
             confirm: self.confirm,
             description: self.description.clone(),
             health_window_ms: self.health_window.map(durations::millis),
@@ -87,11 +99,13 @@ impl Request {
     }
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+/// A point in time.
+pub fn time(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| "expected a time like 2026-11-21T02:00:00Z".to_owned())
 }
 
-fn confirm(text: &str) -> Result<Confirm, String> {
+/// Who confirms.
+pub fn confirm(text: &str) -> Result<Confirm, String> {
     match text {
         "auto" => Ok(Confirm::Auto),
         "manual" => Ok(Confirm::Manual),

@@ -18,6 +18,7 @@ mod publish;
 mod recorder;
 mod release_script;
 mod samples;
+mod steering;
 mod terminal;
 mod upgrades;
 mod windows;
