@@ -20,6 +20,7 @@ pub(crate) mod releases;
 pub(crate) mod request_upgrade;
 pub(crate) mod revisions;
 pub(crate) mod steer;
+pub(crate) mod steps;
 pub(crate) mod sync;
 pub(crate) mod upgrades;
 pub(crate) mod upload;

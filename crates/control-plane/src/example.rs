@@ -16,9 +16,10 @@ golden! {
     EXECUTOR_LISTED = "executor-listed";
     EXECUTOR_KEY_REQUEST = "executor-key-request";
     ISSUED_SECRET = "issued-secret";
-    RELEASE_DRAFT = "release-draft";
-    RELEASE_PATCH = "release-patch";
-    RELEASE_PUBLISHED = "release-published";
+    RELEASE_DRAFT = "release-with-steps-draft";
+    RELEASE_LISTED = "release-listed";
+    RELEASE_PATCH = "release-patch-of-a-draft";
+    RELEASE_PUBLISHED = "release-with-steps";
     SYNC_REQUEST = "sync-request-download";
     SYNC_RESPONSE = "sync-response-agent";
     UPGRADE = "upgrade-at-work";
@@ -183,3 +184,12 @@ pub(crate) const FREEZE: &str = r#"{
     "selector": {"matchLabels": {}, "matchExpressions": []}, "isInForce": false, "createdBy": "alice",
     "createdAt": "2026-11-21T08:00:00Z", "endedBy": null, "endReason": null
 }"#;
+
+pub(crate) const STEPS: &str = r#"{
+    "prerequisites": [{
+        "number": 1, "text": "Take a backup", "acknowledgedBy": "alice", "acknowledgedAt": "2026-11-21T08:00:00Z"
+    }],
+    "postrequisites": [{"number": 1, "text": "Tell the team", "acknowledgedBy": null, "acknowledgedAt": null}]
+}"#;
+
+pub(crate) const ACKNOWLEDGE: &str = r#"{"numbers": [1, 2]}"#;

@@ -39,6 +39,7 @@ mod explain;
 mod freeze;
 mod hops;
 mod key;
+mod particulars;
 mod presence;
 mod range;
 mod said;

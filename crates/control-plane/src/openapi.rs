@@ -107,6 +107,7 @@ fn path_schema(name: &str) -> Value {
         "sha256" => json!({"type": "string", "pattern": "^[0-9a-f]{64}$"}),
         "kind" => json!({"type": "string", "enum": ["agent", "operator"]}),
         "check" => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
+        "number" => json!({"type": "integer", "minimum": 1, "maximum": 50}),
         _ => json!({"type": "string", "format": "uuid"}),
     }
 }

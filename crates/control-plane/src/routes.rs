@@ -156,6 +156,7 @@ mod tests {
         operation
             .path
             .replace("{check}", "clock")
+            .replace("{number}", "1")
             .replace("{sha256}", &"0".repeat(64))
             .replace("{id}", NOBODY)
     }

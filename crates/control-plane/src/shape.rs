@@ -88,6 +88,9 @@ shapes! {
             "version": PlainVersion::json_schema(generator),
             "channel": generator.subschema_for::<Channel>(),
             "notes": {"type": "string", "maxLength": MAX_NOTES},
+            "type": {"type": "string", "pattern": "^[a-z0-9-]{1,64}$", "description": "Its kind, where it is not given"},
+            "prerequisites": {"type": "string", "description": "A JSON list of at most 50 texts"},
+            "postrequisites": {"type": "string", "description": "A JSON list of at most 50 texts"},
             "target": {"type": "string", "description": "Must be the signed one, where it is given"},
             "signature": {
                 "type": "string",

@@ -18,6 +18,7 @@ mod requests;
 mod revisions;
 mod schema;
 mod steering;
+mod steps;
 mod tokens;
 mod upgrade_rows;
 mod upgrades;
@@ -42,6 +43,7 @@ pub use releases::{ReleaseRefused, Upload, may_join};
 pub use requests::{RequestRefused, UpgradeOrder};
 pub use schema::OpenError;
 pub use steering::{Steer, SteerRefused};
+pub use steps::{AcknowledgeRefused, Part};
 pub use tokens::Person;
 
 pub use upgrades::Listed;

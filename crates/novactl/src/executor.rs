@@ -8,6 +8,7 @@ mod new_file;
 mod preflight;
 mod revisions;
 mod show;
+mod windows;
 
 use novacula_protocol::people::Executor;
 
@@ -26,6 +27,7 @@ pub enum Command {
     Revisions(revisions::Revisions),
     Rollback(revisions::Rollback),
     Show(show::Show),
+    Windows(windows::Windows),
 }
 
 impl Command {
@@ -39,6 +41,7 @@ impl Command {
             Self::Revisions(revisions) => revisions.run(control_plane, terminal),
             Self::Rollback(rollback) => rollback.run(control_plane, terminal),
             Self::Show(show) => show.run(control_plane, terminal),
+            Self::Windows(windows) => windows.run(control_plane, terminal),
         }
     }
 }

@@ -1,13 +1,15 @@
 //! `novactl freeze …`
 
 mod create;
+mod delete;
 mod end;
 mod list;
 
 use novacula_protocol::people::Freeze;
 
 use crate::control_plane::ControlPlane;
-use crate::ending::Ending;
+use crate::ending::{Ending, Failure, wrong_usage};
+use crate::executor::is_id;
 use crate::terminal::Terminal;
 
 const FREEZES: &str = "/freezes";
@@ -17,6 +19,7 @@ pub enum Command {
     Create(create::Create),
     List(list::List),
     End(end::End),
+    Delete(delete::Delete),
 }
 
 impl Command {
@@ -26,8 +29,16 @@ impl Command {
             Self::Create(create) => create.run(control_plane, terminal),
             Self::List(list) => list.run(control_plane, terminal),
             Self::End(end) => end.run(control_plane, terminal),
+            Self::Delete(delete) => delete.run(control_plane, terminal),
         }
     }
+}
+
+fn path_of(id: &str) -> Result<String, Failure> {
+    if is_id(id) {
+        return Ok(format!("{FREEZES}/{id}"));
+    }
+    Err(wrong_usage(format!("expected the id of a freeze, as `novactl freeze list` shows it, found `{id}`")))
 }
 
 fn show(terminal: &Terminal, freeze: &Freeze) -> anyhow::Result<()> {

@@ -2,6 +2,7 @@
 
 mod artifact;
 mod list;
+mod particulars;
 mod publish;
 mod yank;
 

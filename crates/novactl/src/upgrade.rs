@@ -1,11 +1,13 @@
 //! `novactl upgrade …`
 
+mod acknowledge;
 mod events;
 mod list;
 mod progress;
 mod request;
 mod show;
 mod steer;
+mod steps;
 mod watch;
 
 pub use request::confirm;
@@ -41,6 +43,8 @@ pub enum Command {
     Rollback(steer::Rollback),
     Abandon(steer::Abandon),
     Complete(steer::Complete),
+    Steps(steps::Steps),
+    Acknowledge(acknowledge::Acknowledge),
 }
 
 impl Command {
@@ -65,6 +69,8 @@ impl Command {
             Self::Rollback(word) => word.run(control_plane, terminal),
             Self::Abandon(word) => word.run(control_plane, terminal),
             Self::Complete(word) => word.run(control_plane, terminal),
+            Self::Steps(steps) => steps.run(control_plane, terminal),
+            Self::Acknowledge(acknowledge) => acknowledge.run(control_plane, terminal),
         }
     }
 }

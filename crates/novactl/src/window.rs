@@ -1,5 +1,6 @@
 //! `novactl window …`
 
+mod change;
 mod create;
 mod delete;
 mod list;
@@ -22,6 +23,7 @@ pub enum Command {
     Create(create::Create),
     List(list::List),
     Show(show::Show),
+    Change(change::Change),
     Delete(delete::Delete),
     Preview(preview::Preview),
 }
@@ -33,6 +35,7 @@ impl Command {
             Self::Create(create) => create.run(control_plane, terminal),
             Self::List(list) => list.run(control_plane, terminal),
             Self::Show(show) => show.run(control_plane, terminal),
+            Self::Change(change) => change.run(control_plane, terminal),
             Self::Delete(delete) => delete.run(control_plane, terminal),
             Self::Preview(preview) => preview.run(control_plane, terminal),
         }
@@ -106,7 +109,7 @@ fn show(terminal: &Terminal, window: &Window) -> anyhow::Result<()> {
 }
 
 /// Each in local time and in UTC.
-fn openings(terminal: &Terminal, openings: &[Opening]) -> anyhow::Result<()> {
+pub fn openings(terminal: &Terminal, openings: &[Opening]) -> anyhow::Result<()> {
     openings.iter().try_for_each(|opening| {
         terminal.line(format!(
             "  {} to {}  ({} to {})",

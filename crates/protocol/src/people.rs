@@ -8,6 +8,7 @@ mod freezes;
 mod revisions;
 mod roles;
 mod steering;
+mod steps;
 mod windows;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub use steering::{
     Reschedule, StageEvents, StartRequest, UpgradeEvent, UpgradeProgress, Validation, ValidationState, Wait,
     WaitCode, WithReason,
 };
+pub use steps::{Acknowledge, Step, UpgradeStep, UpgradeSteps};
 pub use windows::{
     ExecutorWindows, Opening, Operator, Requirement, Selector, Window, WindowPatch, WindowRequest,
 };
@@ -96,6 +98,15 @@ pub struct Release {
     pub status: ReleaseStatus,
     /// For people.
     pub notes: String,
+    /// Upgrades of different types keep their order; its kind unless somebody says otherwise.
+    #[serde(default)]
+    pub r#type: String,
+    /// What people do before an upgrade to it; only where one release is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prerequisites: Option<Vec<Step>>,
+    /// What people do after it; only where one release is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postrequisites: Option<Vec<Step>>,
     /// One per target.
     pub artifacts: Vec<Artifact>,
     /// First upload.
@@ -151,6 +162,24 @@ pub struct ReleasePatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(max = 65536)))]
     pub notes: Option<String>,
+    /// While it is a draft: upgrades of different types keep their order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^[a-z0-9-]{1,64}$")))]
+    pub r#type: Option<String>,
+    /// While it is a draft: what people do before an upgrade to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(length(max = 50), inner(length(min = 1, max = 4096), regex(pattern = r"\S")))
+    )]
+    pub prerequisites: Option<Vec<String>>,
+    /// While it is a draft: what people do after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(length(max = 50), inner(length(min = 1, max = 4096), regex(pattern = r"\S")))
+    )]
+    pub postrequisites: Option<Vec<String>>,
 }
 
 /// Whether an executor syncs.

@@ -9,6 +9,7 @@ use novacula_protocol::spec::Kind;
 
 use crate::app::App;
 use crate::extract::{Body, Id, ListQuery, word};
+use crate::particulars::Particulars;
 use crate::problem::{Answer, ApiError};
 use crate::store::{Person, ReleaseRefused};
 
@@ -28,7 +29,9 @@ pub(crate) async fn list(
         Ok(name == "kind")
     })?;
     let rows = app.store.releases(person.account_id, kind, query.cursor_id()?, Some(query.limit + 1)).await?;
-    Ok(Json(query.page(rows.into_iter(), |release| release.id.clone())))
+    // A page of steps can be as long as a book.
+    let rows = rows.into_iter().map(|row| Release { prerequisites: None, postrequisites: None, ..row });
+    Ok(Json(query.page(rows, |release| release.id.clone())))
 }
 
 pub(crate) async fn show(State(app): State<Arc<App>>, person: Person, Id(id): Id) -> Answer<Json<Release>> {
@@ -44,6 +47,12 @@ pub(crate) async fn patch(
     if patch.notes.as_ref().is_some_and(|notes| notes.chars().count() > MAX_NOTES) {
         return Err(ApiError::invalid(format!("`notes` must have at most {MAX_NOTES} characters")));
     }
+    let said = Particulars {
+        r#type: patch.r#type.clone(),
+        prerequisites: patch.prerequisites.clone(),
+        postrequisites: patch.postrequisites.clone(),
+    };
+    said.checked().map_err(ApiError::invalid)?;
     let now = app.clock.now();
     let release = app.store.patch_release(person.clone(), id, patch, now).await??;
     tracing::info!(release = release.id, version = %release.version, by = person.name, "release {}", release.status.as_str());
@@ -55,7 +64,9 @@ impl From<ReleaseRefused> for ApiError {
         let message = refused.to_string();
         match refused {
             ReleaseRefused::NotFound => Self::not_found("release"),
-            ReleaseRefused::Published { .. } => Self::conflict("release_published", message),
+            ReleaseRefused::Published { .. } | ReleaseRefused::Fixed { .. } => {
+                Self::conflict("release_published", message)
+            }
             ReleaseRefused::Differs { .. } => Self::conflict("release_differs", message),
             ReleaseRefused::InvalidTransition { .. } => Self::conflict("invalid_transition", message),
         }

@@ -18,8 +18,12 @@ use super::releases::MAX_NOTES;
 use crate::app::App;
 use crate::artifact_folder::Received;
 use crate::extract::word;
+use crate::particulars::Particulars;
 use crate::problem::{Answer, ApiError};
 use crate::store::{self, Person, Upload};
+
+/// As many steps as there may be, as long as they may be, in most languages.
+const MAX_STEPS_BYTES: usize = 1024 * 1024;
 
 pub(crate) async fn upload(
     State(app): State<Arc<App>>,
@@ -31,7 +35,7 @@ pub(crate) async fn upload(
 
     let known = app.store.release_of(person.account_id, asked.kind, asked.version.clone()).await?;
     if let Some(known) = &known {
-        store::may_join(known, asked.channel, asked.notes.as_deref())?;
+        store::may_join(known, asked.channel, asked.notes.as_deref(), &asked.particulars)?;
     }
     let (asked, received, signed) = verify(&app, asked, received).await?;
     let artifact = Artifact {
@@ -47,6 +51,7 @@ pub(crate) async fn upload(
         version: asked.version,
         channel: asked.channel,
         notes: asked.notes,
+        particulars: asked.particulars,
         artifact,
         now: app.clock.now(),
     };
@@ -64,6 +69,9 @@ struct Form {
     version: Option<String>,
     channel: Option<String>,
     notes: Option<String>,
+    r#type: Option<String>,
+    prerequisites: Option<String>,
+    postrequisites: Option<String>,
     target: Option<String>,
     signature: Option<String>,
     artifact: Option<Received>,
@@ -75,6 +83,7 @@ struct Asked {
     version: Version,
     channel: Option<Channel>,
     notes: Option<String>,
+    particulars: Particulars,
     target: Option<String>,
     signature: String,
 }
@@ -89,6 +98,9 @@ impl Form {
                 "version" => &mut form.version,
                 "channel" => &mut form.channel,
                 "notes" => &mut form.notes,
+                "type" => &mut form.r#type,
+                "prerequisites" => &mut form.prerequisites,
+                "postrequisites" => &mut form.postrequisites,
                 "target" => &mut form.target,
                 "signature" => &mut form.signature,
                 "artifact" => {
@@ -100,7 +112,7 @@ impl Form {
                 }
                 _ => {
                     return Err(ApiError::invalid(format!(
-                        "there is no field `{name}`, only kind, version, channel, notes, target, signature and artifact"
+                        "there is no field `{name}`, only kind, version, channel, notes, type, prerequisites, postrequisites, target, signature and artifact"
                     )));
                 }
             };
@@ -122,6 +134,12 @@ impl Form {
         })?;
         let channel =
             self.channel.map(|channel| word("channel", &channel, Channel::from_wire)).transpose()?;
+        let particulars = Particulars {
+            r#type: self.r#type,
+            prerequisites: steps("prerequisites", self.prerequisites)?,
+            postrequisites: steps("postrequisites", self.postrequisites)?,
+        };
+        let particulars = particulars.checked().map_err(ApiError::invalid)?;
         let signature = self.signature.ok_or_else(|| missing("signature"))?;
         let artifact = self.artifact.ok_or_else(|| missing("artifact"))?;
         if kind == Kind::Operator {
@@ -129,13 +147,27 @@ impl Form {
                 "`kind` must be agent: releases of operators cannot be kept here yet",
             ));
         }
-        Ok((Asked { kind, version, channel, notes: self.notes, target: self.target, signature }, artifact))
+        let (notes, target) = (self.notes, self.target);
+        Ok((Asked { kind, version, channel, notes, particulars, target, signature }, artifact))
     }
+}
+
+fn steps(name: &str, text: Option<String>) -> Answer<Option<Vec<String>>> {
+    let read = |text: String| {
+        serde_json::from_str(&text).map_err(|e| {
+            ApiError::invalid(format!("`{name}` must be a JSON list of texts, like [\"Take a backup\"]: {e}"))
+        })
+    };
+    text.map(read).transpose()
 }
 
 async fn text(mut field: Field<'_>, name: &str) -> Answer<String> {
     // One byte more than is looked at, so that too long a signature is refused as one.
-    let most = if name == "signature" { MAX_SIGNATURE_BYTES + 1 } else { 4 * MAX_NOTES };
+    let most = match name {
+        "signature" => MAX_SIGNATURE_BYTES + 1,
+        "prerequisites" | "postrequisites" => MAX_STEPS_BYTES,
+        _ => 4 * MAX_NOTES,
+    };
     let mut bytes = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(broken)? {
         if name != "signature" && bytes.len() + chunk.len() > most {

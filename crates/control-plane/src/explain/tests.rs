@@ -20,6 +20,9 @@ fn release(version: &str) -> Release {
         version: version.parse().unwrap(),
         channel: Channel::Stable,
         status: ReleaseStatus::Published,
+        r#type: "agent".into(),
+        prerequisites: None,
+        postrequisites: None,
         notes: String::new(),
         artifacts: vec![Artifact {
             target: TARGET.into(),

@@ -20,7 +20,7 @@ fn rows() -> [Operation; 4] {
         get("/releases", "listReleases", Right::See, releases::list)
             .summary("The releases, newest first")
             .query::<Kind>("kind", "Only those for this kind of executor")
-            .lists::<Release>(example::RELEASE_PUBLISHED),
+            .lists::<Release>(example::RELEASE_LISTED),
         post("/releases", "uploadArtifact", Right::Publish, upload::upload)
             .summary(
                 "One artifact with its signature; again with another target while its release is a draft",
@@ -48,9 +48,9 @@ fn rows() -> [Operation; 4] {
             .summary("One release")
             .answers::<Release>(200, example::RELEASE_PUBLISHED),
         patch("/releases/{id}", "changeRelease", Right::Publish, releases::patch)
-            .summary("From draft to published to yanked; its channel and its notes")
+            .summary("From draft to published to yanked; its channel and its notes, and its type and its steps while it is a draft")
             .takes::<ReleasePatch>(example::RELEASE_PATCH)
             .answers::<Release>(200, example::RELEASE_PUBLISHED)
-            .refuses(&[refusal::INVALID_TRANSITION]),
+            .refuses(&[refusal::INVALID_TRANSITION, refusal::RELEASE_PUBLISHED]),
     ]
 }

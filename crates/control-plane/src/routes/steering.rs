@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use novacula_protocol::people::{
-    AbandonRequest, Batch, BatchRequest, Diff, DiffSummary, FourEyes, LastSuccessful, MayHaveReason,
-    NeedsUpgrade, Reschedule, Revision, RollbackRequest, StageEvents, StartRequest, Upgrade, UpgradeProgress,
-    Validation, WithReason,
+    AbandonRequest, Acknowledge, Batch, BatchRequest, Diff, DiffSummary, FourEyes, LastSuccessful,
+    MayHaveReason, NeedsUpgrade, Reschedule, Revision, RollbackRequest, StageEvents, StartRequest, Upgrade,
+    UpgradeProgress, UpgradeSteps, Validation, WithReason,
 };
 use semver::Version;
 
-use crate::api::{batches, census, diff, events, four_eyes, progress, revisions, steer};
+use crate::api::{batches, census, diff, events, four_eyes, progress, revisions, steer, steps};
 use crate::operation::{Operation, area, get, patch, post, put};
 use crate::refusal::Refusal;
 use crate::right::Right;
@@ -31,6 +31,7 @@ const NO_NEW_ATTEMPT: [Refusal; 3] =
 
 pub(super) fn operations() -> Vec<Operation> {
     let mut all = area("steering", before_it_runs().into_iter().chain(while_it_runs()).chain(looks()));
+    all.extend(area("steps", steps()));
     all.extend(area("four eyes", four_eyes()));
     all.extend(area("revisions", revisions()));
     all.extend(area("batches", many_at_once()));
@@ -176,6 +177,55 @@ fn looks() -> [Operation; 6] {
         get("/upgrades/{id}/events/stages", "listStages", Right::See, events::by_stage)
             .summary("What happened to it, grouped by attempt and stage")
             .answers::<Vec<StageEvents>>(200, example::STAGES),
+    ]
+}
+
+fn steps() -> [Operation; 5] {
+    let acknowledged = |operation: Operation| operation.answers::<UpgradeSteps>(200, example::STEPS);
+    [
+        get("/upgrades/{id}/steps", "showSteps", Right::See, steps::show)
+            .summary("What people do before and after an upgrade, and who says that it is done")
+            .answers::<UpgradeSteps>(200, example::STEPS),
+        acknowledged(
+            post(
+                "/upgrades/{id}/prerequisites/{number}/acknowledge",
+                "acknowledgePrerequisite",
+                Right::Steer,
+                steps::prerequisite,
+            )
+            .summary("Says that one step before an upgrade is done; who says so first stays"),
+        ),
+        acknowledged(
+            post(
+                "/upgrades/{id}/prerequisites/acknowledge",
+                "acknowledgePrerequisites",
+                Right::Steer,
+                steps::prerequisites,
+            )
+            .summary("Says that several steps before an upgrade are done")
+            .takes::<Acknowledge>(example::ACKNOWLEDGE),
+        ),
+        acknowledged(
+            post(
+                "/upgrades/{id}/postrequisites/{number}/acknowledge",
+                "acknowledgePostrequisite",
+                Right::Steer,
+                steps::postrequisite,
+            )
+            .summary("Says that one step after an upgrade is done, once it has completed")
+            .refuses(&[refusal::TOO_EARLY]),
+        ),
+        acknowledged(
+            post(
+                "/upgrades/{id}/postrequisites/acknowledge",
+                "acknowledgePostrequisites",
+                Right::Steer,
+                steps::postrequisites,
+            )
+            .summary("Says that several steps after an upgrade are done, once it has completed")
+            .takes::<Acknowledge>(example::ACKNOWLEDGE)
+            .refuses(&[refusal::TOO_EARLY]),
+        ),
     ]
 }
 

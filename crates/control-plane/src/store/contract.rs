@@ -72,6 +72,7 @@ impl Bench {
             version: version.parse().unwrap(),
             channel: None,
             notes: None,
+            particulars: crate::particulars::Particulars::default(),
             artifact: Artifact {
                 target: target.into(),
                 size: 3,

@@ -9,8 +9,9 @@ use semver::Version;
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
-use super::column::{Count, Time, Word};
+use super::column::{Count, Json, Time, Word};
 use super::{Person, Sql, Store, StoreError};
+use crate::particulars::{Particulars, numbered, texts};
 
 /// A verified artifact about to enter the catalogue.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Upload {
     pub channel: Option<Channel>,
     /// For people, if the upload says so.
     pub notes: Option<String>,
+    /// Its type and its steps, as far as the upload says them.
+    pub particulars: Particulars,
     /// The bytes, by their hash.
     pub artifact: Artifact,
     /// When.
@@ -42,6 +45,14 @@ pub enum ReleaseRefused {
     /// What was published stays as it is.
     #[error("{version} is {} already and takes no more artifacts; release a new version instead", status.as_str())]
     Published {
+        /// Which version.
+        version: Version,
+        /// Where it stands.
+        status: ReleaseStatus,
+    },
+    /// People rely on what was published.
+    #[error("{version} is {} already, its type and its steps stay as they are; release a new version instead", status.as_str())]
+    Fixed {
         /// Which version.
         version: Version,
         /// Where it stands.
@@ -155,6 +166,7 @@ pub fn may_join(
     known: &Release,
     channel: Option<Channel>,
     notes: Option<&str>,
+    particulars: &Particulars,
 ) -> Result<(), ReleaseRefused> {
     let version = known.version.clone();
     if known.status != ReleaseStatus::Draft {
@@ -168,13 +180,19 @@ pub fn may_join(
         Err(ReleaseRefused::Differs { version: version.clone(), field, known, said })
     };
     differs("channel", known.channel.as_str(), channel.unwrap_or(known.channel).as_str())?;
-    differs("notes", &known.notes, notes.unwrap_or(&known.notes))
+    differs("notes", &known.notes, notes.unwrap_or(&known.notes))?;
+    match particulars.differs(known) {
+        Some((field, known, said)) => Err(ReleaseRefused::Differs { version, field, known, said }),
+        None => Ok(()),
+    }
 }
 
 fn add_artifact(sql: &Connection, upload: &Upload) -> Sql<Result<Release, ReleaseRefused>> {
     let id = match by_version(sql, upload.by.account_id, upload.kind, &upload.version)? {
         Some(known) => {
-            if let Err(refused) = may_join(&known, upload.channel, upload.notes.as_deref()) {
+            if let Err(refused) =
+                may_join(&known, upload.channel, upload.notes.as_deref(), &upload.particulars)
+            {
                 return Ok(Err(refused));
             }
             known.id
@@ -221,6 +239,15 @@ fn patch_release(
     use ReleaseStatus::{Draft, Published, Yanked};
     let Some(known) = by_id(sql, by.account_id, id)? else { return Ok(Err(ReleaseRefused::NotFound)) };
     let mut release = known.clone();
+    let particulars = Particulars {
+        r#type: patch.r#type.clone(),
+        prerequisites: patch.prerequisites.clone(),
+        postrequisites: patch.postrequisites.clone(),
+    };
+    if known.status != Draft && particulars.differs(&known).is_some() {
+        return Ok(Err(ReleaseRefused::Fixed { version: known.version, status: known.status }));
+    }
+    particulars.tell(&mut release);
     if let Some(to) = patch.status {
         match (release.status, to) {
             (Draft, Published) => release.published_at = Some(now),
@@ -234,13 +261,18 @@ fn patch_release(
         release.notes.clone_from(notes);
     }
     sql.execute(
-        "UPDATE releases SET channel = ?2, status = ?3, notes = ?4, published_at = ?5 WHERE id = ?1",
+        "UPDATE releases SET channel = ?2, status = ?3, notes = ?4, published_at = ?5, type = ?6, prerequisites = ?7,
+           postrequisites = ?8
+         WHERE id = ?1",
         params![
             release.id,
             Word(&release.channel),
             Word(&release.status),
             release.notes,
-            release.published_at.map(Time)
+            release.published_at.map(Time),
+            release.r#type,
+            Json(&texts(release.prerequisites.as_deref())),
+            Json(&texts(release.postrequisites.as_deref())),
         ],
     )?;
     note_patch(sql, by, &known, &release, now)?;
@@ -259,6 +291,8 @@ fn note_patch(sql: &Connection, by: &Person, known: &Release, release: &Release,
     let json = |release: &Release| {
         serde_json::json!({
             "kind": release.kind, "status": release.status, "channel": release.channel, "notes": release.notes,
+            "type": release.r#type, "prerequisites": texts(release.prerequisites.as_deref()),
+            "postrequisites": texts(release.postrequisites.as_deref()),
         })
     };
     let (name, before, after) = (release.version.to_string(), Some(json(known)), Some(json(release)));
@@ -267,9 +301,11 @@ fn note_patch(sql: &Connection, by: &Person, known: &Release, release: &Release,
 }
 
 fn insert(sql: &Connection, upload: &Upload) -> Sql<()> {
+    let said = &upload.particulars;
     sql.execute(
-        "INSERT INTO releases (id, account_id, kind, version, channel, status, notes, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, 'draft', ?6, ?7)",
+        "INSERT INTO releases (id, account_id, kind, version, channel, status, notes, created_at, type, prerequisites,
+           postrequisites)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'draft', ?6, ?7, ?8, ?9, ?10)",
         params![
             Word(&upload.new_release_id),
             Word(&upload.by.account_id),
@@ -278,6 +314,9 @@ fn insert(sql: &Connection, upload: &Upload) -> Sql<()> {
             Word(&upload.channel.unwrap_or_default()),
             upload.notes.as_deref().unwrap_or_default(),
             Time(upload.now),
+            said.r#type.as_deref().unwrap_or(upload.kind.as_str()),
+            Json(&said.prerequisites.as_deref().unwrap_or_default()),
+            Json(&said.postrequisites.as_deref().unwrap_or_default()),
         ],
     )?;
     Ok(())
@@ -337,6 +376,9 @@ fn release_of(row: &Row<'_>) -> Sql<Release> {
         channel: row.get::<_, Word<_>>("channel")?.0,
         status: row.get::<_, Word<_>>("status")?.0,
         notes: row.get("notes")?,
+        r#type: row.get("type")?,
+        prerequisites: Some(numbered(row.get::<_, Json<_>>("prerequisites")?.0)),
+        postrequisites: Some(numbered(row.get::<_, Json<_>>("postrequisites")?.0)),
         artifacts: Vec::new(),
         created_at: row.get::<_, Time>("created_at")?.0,
         published_at: row.get::<_, Option<Time>>("published_at")?.map(|Time(at)| at),

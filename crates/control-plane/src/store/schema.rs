@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_steering.sql"),
     include_str!("migrations/0005_revisions.sql"),
     include_str!("migrations/0006_windows.sql"),
+    include_str!("migrations/0007_steps.sql"),
 ];
 
 /// Why the database cannot be opened.

@@ -3,8 +3,7 @@
 use novacula_protocol::people::{Freeze, WithReason};
 
 use crate::control_plane::ControlPlane;
-use crate::ending::{Ending, wrong_usage};
-use crate::executor::is_id;
+use crate::ending::Ending;
 use crate::terminal::Terminal;
 
 /// End a freeze before its time
@@ -21,15 +20,8 @@ pub struct End {
 impl End {
     /// Ends it.
     pub fn run(&self, control_plane: &ControlPlane, terminal: &Terminal) -> anyhow::Result<Ending> {
-        if !is_id(&self.id) {
-            let sentence = format!(
-                "expected the id of a freeze, as `novactl freeze list` shows it, found `{}`",
-                self.id
-            );
-            return Err(wrong_usage(sentence).into());
-        }
         let asked = WithReason { reason: self.reason.clone() };
-        let freeze: Freeze = control_plane.post(&format!("{}/{}/end", super::FREEZES, self.id), &asked)?;
+        let freeze: Freeze = control_plane.post(&format!("{}/end", super::path_of(&self.id)?), &asked)?;
         super::show(terminal, &freeze)?;
         Ok(Ending::Done)
     }

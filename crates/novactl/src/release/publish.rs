@@ -12,6 +12,7 @@ use novacula_protocol::sync::Channel;
 use semver::Version;
 
 use super::artifact::{self, Artifact};
+use super::particulars::{self, Particulars};
 use crate::control_plane::ControlPlane;
 use crate::ending::{Ending, Failure, nothing_to_do, wrong_usage};
 use crate::form::Form;
@@ -46,6 +47,19 @@ pub struct Publish {
     #[arg(long, value_name = "PATH")]
     notes_file: Option<PathBuf>,
 
+    /// The type of upgrades to it, for example db-migration: those of different types keep their order; its kind unless
+    /// told
+    #[arg(long, value_name = "TYPE")]
+    r#type: Option<String>,
+
+    /// File with the steps that a person acknowledges before an upgrade to it begins, one a line
+    #[arg(long, value_name = "PATH")]
+    prerequisites: Option<PathBuf>,
+
+    /// File with the steps that a person does after an upgrade to it, one a line
+    #[arg(long, value_name = "PATH")]
+    postrequisites: Option<PathBuf>,
+
     /// Leave it a draft, which is offered to nobody; run again without this option to publish it
     #[arg(long)]
     draft: bool,
@@ -59,9 +73,14 @@ impl Publish {
     /// Checks, uploads what is not there yet, publishes.
     pub fn run(&self, control_plane: &ControlPlane, terminal: &Terminal) -> anyhow::Result<Ending> {
         let notes = self.notes()?;
+        let said = Particulars {
+            r#type: self.r#type.clone(),
+            prerequisites: particulars::steps(self.prerequisites.as_deref())?,
+            postrequisites: particulars::steps(self.postrequisites.as_deref())?,
+        };
         let artifacts = self.check(terminal)?;
         let mut release = match super::find(control_plane, self.kind, &self.version)? {
-            Some(known) => Some(self.go_on(control_plane, known, &artifacts, notes.as_deref())?),
+            Some(known) => Some(self.go_on(control_plane, known, &artifacts, (notes.as_deref(), &said))?),
             None => None,
         };
         if let Some(release) = release.as_ref().filter(|release| release.status == ReleaseStatus::Published) {
@@ -75,7 +94,7 @@ impl Publish {
                 terminal.note(format!("{} is there already", artifact.target));
                 continue;
             }
-            release = Some(self.upload(control_plane, terminal, (channel, &notes), artifact)?);
+            release = Some(self.upload(control_plane, terminal, (channel, &notes, &said), artifact)?);
         }
         let mut release = release.context("a release has at least one artifact")?;
         for earlier in &release.artifacts {
@@ -131,7 +150,7 @@ impl Publish {
         control_plane: &ControlPlane,
         known: Release,
         artifacts: &[Artifact],
-        notes: Option<&str>,
+        (notes, said): (Option<&str>, &Particulars),
     ) -> Result<Release, Failure> {
         let stands = format!("{} {} is {} already", self.kind, self.version, known.status.as_str());
         let used_up = |with: &str| {
@@ -151,6 +170,7 @@ impl Publish {
             status: None,
             channel: self.channel.filter(|channel| *channel != known.channel),
             notes: notes.filter(|notes| *notes != known.notes).map(str::to_owned),
+            ..said.beyond(control_plane, &known)?
         };
         if patch != ReleasePatch::default() {
             return control_plane.patch(&super::path_of(&known), &patch);
@@ -165,7 +185,7 @@ impl Publish {
         &self,
         control_plane: &ControlPlane,
         terminal: &Terminal,
-        (channel, notes): (Channel, &str),
+        (channel, notes, said): (Channel, &str, &Particulars),
         artifact: &Artifact,
     ) -> Result<Release, Failure> {
         let bar = terminal.bar(artifact.size);
@@ -177,6 +197,7 @@ impl Publish {
             .text("channel", channel.as_str())
             .text("notes", notes)
             .text("signature", &artifact.signature);
+        let form = said.fields().into_iter().fold(form, |form, (name, value)| form.text(name, &value));
         let uploaded = control_plane.upload(super::RELEASES, form, &bar);
         bar.finish_and_clear();
         uploaded

@@ -8,6 +8,7 @@ use crate::novactl::novactl;
 /// The command of an operation.
 const COMMANDS: &[(&str, &str)] = &[
     ("listReleases", "release list"),
+    ("showRelease", "release publish"),
     ("uploadArtifact", "release publish"),
     ("changeRelease", "release yank"),
     ("listExecutors", "executor list"),
@@ -20,6 +21,21 @@ const COMMANDS: &[(&str, &str)] = &[
     ("requestUpgrade", "upgrade request"),
     ("listUpgrades", "upgrade list"),
     ("showUpgrade", "upgrade show"),
+    ("showSteps", "upgrade steps"),
+    ("acknowledgePrerequisites", "upgrade acknowledge"),
+    ("acknowledgePostrequisites", "upgrade acknowledge"),
+    ("listWindows", "window list"),
+    ("createWindow", "window create"),
+    ("previewWindow", "window preview"),
+    ("showWindow", "window show"),
+    ("changeWindow", "window change"),
+    ("deleteWindow", "window delete"),
+    ("showExecutorWindows", "executor windows"),
+    ("listFreezes", "freeze list"),
+    ("createFreeze", "freeze create"),
+    ("showFreeze", "freeze delete"),
+    ("deleteFreeze", "freeze delete"),
+    ("endFreeze", "freeze end"),
     ("listActivity", "activity list"),
     ("verifyActivity", "activity verify"),
     ("rescheduleUpgrade", "upgrade reschedule"),
@@ -62,7 +78,11 @@ const COMMANDS: &[(&str, &str)] = &[
 /// Why an operation has none.
 const NONE: &[(&str, &str)] = &[
     ("fetchArtifact", "an artifact is fetched by executors; a person has it from where it was built"),
-    ("showRelease", "`release list` has everything of it"),
+    (
+        "acknowledgePrerequisite",
+        "`upgrade acknowledge` takes one number or several through acknowledgePrerequisites",
+    ),
+    ("acknowledgePostrequisite", "`upgrade acknowledge --after` takes one number or several"),
     ("askForCheck", "`executor preflight --check` asks for one through askForChecks"),
     ("showExecutorWindows", "to come"),
     ("deleteFreeze", "to come"),

@@ -20,6 +20,8 @@ fn freeze(ended: &Value) -> Value {
 
 fn server() -> Recorder {
     Recorder::start(|asked| match asked.line.as_str() {
+        line if line.starts_with("DELETE") => (204, String::new()),
+        line if line.ends_with(FREEZE) => (200, freeze(&Value::Null).to_string()),
         line if line.ends_with("/end") => (200, freeze(&json!("all is well")).to_string()),
         line if line.starts_with("POST") => (201, freeze(&Value::Null).to_string()),
         _ => (200, samples::page(&[freeze(&Value::Null)])),
@@ -47,4 +49,6 @@ fn a_freeze_is_created_listed_and_ended_with_a_reason() {
     let asked = server.asked().pop().unwrap();
     assert_eq!(asked.line, format!("POST /api/v1/freezes/{FREEZE}/end"));
     assert_eq!(asked.json(), json!({ "reason": "all is well" }));
+    assert_eq!(novactl(&server.url(), &["freeze", "delete", FREEZE]).code, 0);
+    assert_eq!(server.lines().pop().unwrap(), format!("DELETE /api/v1/freezes/{FREEZE}"));
 }

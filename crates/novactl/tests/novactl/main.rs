@@ -19,6 +19,7 @@ mod recorder;
 mod release_script;
 mod samples;
 mod steering;
+mod steps;
 mod terminal;
 mod upgrades;
 mod windows;

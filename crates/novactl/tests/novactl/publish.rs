@@ -48,6 +48,57 @@ fn text(path: &Path) -> &str {
 }
 
 #[test]
+fn a_type_and_steps_go_with_the_upload_and_a_draft_that_has_others_is_changed_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let x86 = signed(&dir, "x86", b"bytes for x86", COMMENT);
+    let file = |name: &str, steps: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, steps).unwrap();
+        path
+    };
+    let before = file("before", "Take a backup\r\n\n  Tell the <b>team</b>  \n");
+    let after = file("after", "\n");
+    let more = ["--type", "migration", "--prerequisites", text(&before), "--postrequisites", text(&after)];
+    let more = [&more[..], &[text(&x86)]].concat();
+
+    let fresh = server(vec![]);
+    let said = publish(&fresh, &more);
+    assert_eq!(said.code, 0, "{said:?}");
+    let asked = &fresh.asked()[1];
+    assert_eq!(asked.field("type"), "migration");
+    assert_eq!(asked.field("prerequisites"), r#"["Take a backup","Tell the <b>team</b>"]"#);
+    assert_eq!(asked.field("postrequisites"), "[]");
+
+    let draft = |prerequisites: &Value| {
+        let mut draft = samples::release("1.1.0", "draft", &json!([]));
+        draft["type"] = json!("agent");
+        draft["prerequisites"] = prerequisites.clone();
+        draft["postrequisites"] = json!([]);
+        draft
+    };
+    let known = Recorder::start(move |asked| match asked.line.split(' ').next() {
+        Some("GET") if asked.line.contains(RELEASE) => {
+            (200, draft(&json!([{ "number": 1, "text": "Take a backup" }])).to_string())
+        }
+        Some("GET") => (200, samples::page(&[draft(&Value::Null)])),
+        Some("PATCH") => (200, draft(&json!([])).to_string()),
+        _ => (201, draft(&json!([])).to_string()),
+    });
+    assert_eq!(publish(&known, &more).code, 0);
+    let patch = known.asked().into_iter().find(|asked| asked.line.starts_with("PATCH")).unwrap();
+    assert_eq!(
+        patch.json(),
+        json!({ "type": "migration", "prerequisites": ["Take a backup", "Tell the <b>team</b>"] }),
+        "only what differs"
+    );
+    let missing = publish(&known, &["--prerequisites", "/nowhere", text(&x86)]);
+    assert!(
+        missing.code == 1 && missing.stderr.contains("the steps in /nowhere cannot be read"),
+        "{missing:?}"
+    );
+}
+
+#[test]
 fn a_release_is_uploaded_one_artifact_a_target_and_then_published() {
     let dir = tempfile::tempdir().unwrap();
     let server = server(vec![]);

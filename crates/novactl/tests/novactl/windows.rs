@@ -78,6 +78,36 @@ fn windows_are_listed_shown_and_deleted_by_name_or_id() {
 }
 
 #[test]
+fn a_window_is_changed_as_far_as_it_is_said() {
+    let server = Recorder::start(|asked| match asked.line.as_str() {
+        line if line.starts_with("PATCH") => (200, window(&json!(WINDOW)).to_string()),
+        _ => (200, samples::page(&[window(&json!(WINDOW))])),
+    });
+    let said = novactl(&server.url(), &["window", "change", WINDOW, "--duration", "2h", "--selector", ""]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let asked = server.asked().pop().unwrap();
+    assert_eq!(asked.line, format!("PATCH /api/v1/windows/{WINDOW}"));
+    let everybody = json!({ "matchLabels": {}, "matchExpressions": [] });
+    assert_eq!(asked.json(), json!({ "durationMs": 7_200_000, "selector": everybody }));
+    assert_eq!(novactl(&server.url(), &["window", "change", WINDOW]).code, 2);
+}
+
+#[test]
+fn an_executor_shows_why_it_is_not_open() {
+    let windows = json!({
+        "isOpen": false, "reason": "frozen until then: audit\u{1b}[2J", "closesAt": null, "next": window(&json!(1))["next"],
+        "windows": [window(&json!(WINDOW))], "freezes": []
+    });
+    let server = Recorder::start(move |asked| match asked.line.as_str() {
+        line if line.ends_with("/windows") => (200, windows.to_string()),
+        _ => (200, samples::executor_in_full("host-1", "1.0.0").to_string()),
+    });
+    let said = novactl(&server.url(), &["executor", "windows", samples::EXECUTOR]);
+    assert!(said.code == 0 && said.stdout.starts_with("frozen until then: audit"), "{said:?}");
+    assert!(said.stdout.contains("2026-10-25T02:30:00+02:00") && !said.stdout.contains('\u{1b}'), "{said:?}");
+}
+
+#[test]
 fn what_is_no_window_is_wrong_usage() {
     for wrong in [
         &["window", "create", "nightly"][..],

@@ -77,6 +77,12 @@ pub enum Action {
     /// Somebody else approved it.
     #[serde(rename = "upgrade.approved")]
     UpgradeApproved,
+    /// A person says that steps before it are done.
+    #[serde(rename = "prerequisites.acknowledged")]
+    PrerequisitesAcknowledged,
+    /// A person says that steps after it are done.
+    #[serde(rename = "postrequisites.acknowledged")]
+    PostrequisitesAcknowledged,
     /// A person sent it off.
     #[serde(rename = "upgrade.startRequested")]
     UpgradeStartRequested,
