@@ -1,5 +1,6 @@
 //! One file a resource or verb, with its errors.
 
+pub(crate) mod accounts;
 pub(crate) mod activity;
 pub(crate) mod artifacts;
 pub(crate) mod batches;
@@ -19,9 +20,13 @@ pub(crate) mod progress;
 pub(crate) mod releases;
 pub(crate) mod request_upgrade;
 pub(crate) mod revisions;
+pub(crate) mod session;
+pub(crate) mod session_oidc;
 pub(crate) mod steer;
 pub(crate) mod steps;
 pub(crate) mod sync;
+pub(crate) mod tokens;
 pub(crate) mod upgrades;
 pub(crate) mod upload;
+pub(crate) mod users;
 pub(crate) mod windows;

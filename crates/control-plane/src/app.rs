@@ -5,11 +5,17 @@ use semver::Version;
 use tokio_util::sync::CancellationToken;
 
 use crate::artifact_folder::ArtifactFolder;
+use crate::attempts::Attempts;
 use crate::calendar::LiveCalendar;
+use crate::caller::TrustedProxies;
 use crate::clock::Clock;
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
+use crate::oidc::Oidc;
+use crate::password::Passwords;
+use crate::session::Site;
 use crate::store::Store;
+use crate::suspended::Suspended;
 
 /// What may be set about how the control plane behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +30,18 @@ pub struct Rules {
     pub max_artifact_bytes: u64,
     /// How executors reach us; else as the request came in.
     pub public_url: Option<String>,
+    /// Browsers reach us by https.
+    pub is_https: bool,
+    /// Whose word about their callers is taken.
+    pub trusted_proxies: TrustedProxies,
+}
+
+impl Rules {
+    /// Where people's browsers find us.
+    #[must_use]
+    pub fn site(&self) -> Site<'_> {
+        Site { public_url: self.public_url.as_deref(), is_https: self.is_https }
+    }
 }
 
 /// The control plane behind its routes.
@@ -32,6 +50,11 @@ pub(crate) struct App {
     pub fleet: Fleet,
     pub calendar: LiveCalendar,
     pub metrics: Metrics,
+    pub attempts: Attempts,
+    pub passwords: Passwords,
+    pub suspended: Suspended,
+    /// Where people log in who are known elsewhere.
+    pub oidc: Option<Oidc>,
     pub artifacts: ArtifactFolder,
     pub keys: TrustedKeys,
     pub clock: Clock,

@@ -1,9 +1,10 @@
 //! Who asks, and whether they may: found out once, before the handler runs and before a byte of the body is read.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request, State};
-use axum::http::{header, request::Parts};
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::{Method, StatusCode, header, request::Parts};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use novacula_protocol::enroll::{ENROLMENT_TOKEN_PREFIX, EXECUTOR_KEY_PREFIX, USER_TOKEN_PREFIX};
@@ -17,14 +18,17 @@ use crate::operation::Parameter;
 use crate::problem::ApiError;
 use crate::right::{Right, permits};
 use crate::secrets::SecretHash;
-use crate::store::Person;
+use crate::session::COOKIE;
+use crate::store::{Person, SignedIn};
+use crate::suspended::account_suspended;
 
 /// What an operation demands of a request before its handler sees it.
 pub(crate) struct Gate {
     pub app: Arc<App>,
     pub operation: &'static str,
     pub right: Right,
-    pub query: Vec<Parameter>,
+    /// What may be asked; anything where there is none.
+    pub query: Option<Vec<Parameter>>,
 }
 
 /// Rides on the answer, for whoever must know which operation gave it.
@@ -46,51 +50,87 @@ pub(crate) async fn enforce(State(gate): State<Arc<Gate>>, request: Request, nex
 impl Gate {
     async fn pass(&self, parts: &mut Parts) -> Result<(), ApiError> {
         let app = &self.app;
+        let from = caller(parts, app);
+        parts.extensions.insert(from);
         match self.right {
             Right::Nobody => {}
             Right::Executor => {
-                let by = key_holder(parts, app)?;
+                let by = key_holder(parts, app, from)?;
                 parts.extensions.insert(by);
             }
             Right::Enrol => {
                 let token = presented(parts, ENROLMENT_TOKEN_PREFIX, "an enrolment token")?;
                 parts.extensions.insert(EnrolmentSecret(token));
             }
-            Right::Fetch => {
-                let by = fetcher(parts, app).await?;
-                parts.extensions.insert(by);
+            Right::Fetch if bearer(parts).is_some_and(|secret| secret.starts_with(EXECUTOR_KEY_PREFIX)) => {
+                let key = key_holder(parts, app, from)?;
+                let least = ReleaseStatus::Published;
+                parts.extensions.insert(Fetcher { account_id: key.account_id, least });
             }
             right => {
-                let person = person(parts, app).await?;
-                parts.extensions.insert(admitted(person, right)?);
+                let signed_in = admitted(signed_in(parts, app, from).await?, right, &parts.method)?;
+                let account_id = signed_in.person.account_id;
+                parts.extensions.insert(Fetcher { account_id, least: ReleaseStatus::Draft });
+                parts.extensions.insert(signed_in.person.clone());
+                parts.extensions.insert(signed_in);
             }
         }
-        only_known(&self.query, parts)
+        self.query.as_ref().map_or(Ok(()), |known| only_known(known, parts))
     }
 }
 
-fn admitted(person: Person, right: Right) -> Result<Person, ApiError> {
-    if permits(&person, right) { Ok(person) } else { Err(ApiError::forbidden(right.holder(), person.role)) }
+fn admitted(who: SignedIn, right: Right, method: &Method) -> Result<SignedIn, ApiError> {
+    if who.must_change_password && !right.outlives_suspension() {
+        let sentence = "the one-time password must be changed first, with PUT /api/v1/session/password";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "password_change_required", sentence));
+    }
+    if !permits(&who.person, right) {
+        return Err(ApiError::forbidden(right.holder(), who.person.role));
+    }
+    if who.is_account_suspended && !method.is_safe() && !right.outlives_suspension() {
+        return Err(account_suspended());
+    }
+    Ok(who)
 }
 
-/// Every call of a person comes through here.
-async fn person(parts: &Parts, app: &App) -> Result<Person, ApiError> {
-    let hash = presented(parts, USER_TOKEN_PREFIX, "a person's token")?;
-    app.store.person(hash).await?.ok_or_else(|| unknown("a person's token"))
+/// Every call of a person comes through here: with a token, or with the cookie of a session.
+async fn signed_in(parts: &Parts, app: &App, from: Caller) -> Result<SignedIn, ApiError> {
+    let now = app.clock.now();
+    let site = app.rules.site();
+    let cookie = site
+        .read_cookie(&parts.headers, COOKIE)
+        .filter(|_| !parts.headers.contains_key(header::AUTHORIZATION));
+    let found = match &cookie {
+        Some(secret) => app.store.by_session(SecretHash::of(secret), now).await?,
+        None => app.store.by_token(presented(parts, USER_TOKEN_PREFIX, "a person's token")?, now).await?,
+    };
+    let Some(found) = found else {
+        let what = if cookie.is_some() { "the session is over; log in again" } else { UNKNOWN_TOKEN };
+        return Err(unknown(app, from, what));
+    };
+    if let Some(secret) = cookie.filter(|_| !parts.method.is_safe()) {
+        site.check_change(&parts.headers, &secret)?;
+    }
+    Ok(found)
 }
 
-fn key_holder(parts: &Parts, app: &App) -> Result<KeyHolder, ApiError> {
+fn key_holder(parts: &Parts, app: &App, from: Caller) -> Result<KeyHolder, ApiError> {
     let hash = presented(parts, EXECUTOR_KEY_PREFIX, "an executor's key")?;
-    app.fleet.key(hash).ok_or_else(|| unknown("an executor's key"))
+    let by = app.fleet.key(hash, app.clock.now()).ok_or_else(|| unknown(app, from, UNKNOWN_KEY))?;
+    app.suspended.check(by.account_id)?;
+    Ok(by)
 }
 
-async fn fetcher(parts: &Parts, app: &App) -> Result<Fetcher, ApiError> {
-    if bearer(parts).is_some_and(|secret| secret.starts_with(USER_TOKEN_PREFIX)) {
-        let person = person(parts, app).await?;
-        return Ok(Fetcher { account_id: person.account_id, least: ReleaseStatus::Draft });
-    }
-    let key = key_holder(parts, app)?;
-    Ok(Fetcher { account_id: key.account_id, least: ReleaseStatus::Published })
+/// Where the request came from, for who counts tries.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller(pub IpAddr);
+
+fn caller(parts: &Parts, app: &App) -> Caller {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
+    let forwarded: Vec<_> =
+        parts.headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
+    Caller(app.rules.trusted_proxies.caller(peer, &forwarded.join(",")))
 }
 
 /// An enrolment token, not yet held against anything.
@@ -122,7 +162,7 @@ macro_rules! brought_by_the_gate {
     };
 }
 
-brought_by_the_gate!(Person, KeyHolder, EnrolmentSecret, Fetcher);
+brought_by_the_gate!(Person, SignedIn, KeyHolder, EnrolmentSecret, Fetcher, Caller);
 
 fn bearer(parts: &Parts) -> Option<&str> {
     let (scheme, secret) = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
@@ -138,8 +178,17 @@ fn presented(parts: &Parts, prefix: &str, what: &str) -> Result<SecretHash, ApiE
     }
 }
 
-fn unknown(what: &str) -> ApiError {
-    ApiError::unauthenticated(format!("the bearer is not {what} that is valid here: unknown or revoked"))
+const UNKNOWN_TOKEN: &str =
+    "the bearer is not a person's token that is valid here: unknown, expired or revoked";
+const UNKNOWN_KEY: &str =
+    "the bearer is not an executor's key that is valid here: unknown, expired or revoked";
+
+/// A secret that opens nothing counts against whoever brings it; one that opens something never does.
+fn unknown(app: &App, from: Caller, sentence: &str) -> ApiError {
+    match app.attempts.bad_secret(from.0, app.clock.now()) {
+        Ok(()) => ApiError::unauthenticated(sentence),
+        Err(too_many) => too_many,
+    }
 }
 
 #[cfg(test)]
@@ -147,6 +196,7 @@ mod tests {
     use novacula_protocol::people::Role;
 
     use super::*;
+    use crate::store::Credential;
 
     #[test]
     fn what_a_person_may_not_do_is_refused_with_the_role_it_takes() {
@@ -158,13 +208,19 @@ mod tests {
             is_release_manager: false,
             is_in_founding_account: false,
         };
-        assert_eq!(admitted(viewer.clone(), Right::See).unwrap(), viewer);
+        let viewer = SignedIn {
+            person: viewer,
+            credential: Credential::Token { expires_at: None },
+            is_account_suspended: false,
+            must_change_password: false,
+        };
+        assert!(admitted(viewer.clone(), Right::See, &Method::GET).is_ok());
         for (right, needed) in [
             (Right::Steer, "the role owner, admin or editor"),
             (Right::Publish, "a release manager"),
             (Right::Own, "the role owner"),
         ] {
-            let refused = admitted(viewer.clone(), right).unwrap_err().to_string();
+            let refused = admitted(viewer.clone(), right, &Method::GET).unwrap_err().to_string();
             let expected = format!("403 Forbidden forbidden: this call needs {needed}; you are viewer");
             assert!(refused.starts_with(&expected), "{refused}");
         }

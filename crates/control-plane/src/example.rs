@@ -9,21 +9,37 @@ macro_rules! golden {
 }
 
 golden! {
+    ACCOUNT = "account";
+    ACCOUNT_PATCH = "account-patch";
+    ACCOUNT_REQUEST = "account-request";
     ENROLL_REQUEST = "enroll-request";
     ENROLL_RESPONSE = "enroll-response";
     ENROLMENT_TOKEN_REQUEST = "enrolment-token-request";
     EXECUTOR = "executor";
     EXECUTOR_LISTED = "executor-listed";
     EXECUTOR_KEY_REQUEST = "executor-key-request";
+    EXECUTOR_KEY_ROTATION = "executor-key-rotation";
     ISSUED_SECRET = "issued-secret";
     RELEASE_DRAFT = "release-with-steps-draft";
     RELEASE_LISTED = "release-listed";
     RELEASE_PATCH = "release-patch-of-a-draft";
     RELEASE_PUBLISHED = "release-with-steps";
+    LOGIN_REQUEST = "login-request";
+    PASSWORD_CHANGE = "password-change";
+    ROTATED_KEY = "rotated-key";
+    SESSION = "session";
+    SESSION_PATCH = "session-patch";
+    SUSPENSION_REQUEST = "suspension-request";
     SYNC_REQUEST = "sync-request-download";
     SYNC_RESPONSE = "sync-response-agent";
+    TOKEN = "token";
+    TOKEN_REQUEST = "token-request";
     UPGRADE = "upgrade-at-work";
     UPGRADE_REQUEST = "upgrade-request";
+    USER = "user";
+    USER_PATCH = "user-patch";
+    USER_REQUEST = "user-request";
+    USER_WITH_PASSWORD = "user-with-password";
 }
 
 pub(crate) const ACTIVITY: &str = r#"{
@@ -45,7 +61,7 @@ pub(crate) const ENROLMENT_TOKEN: &str = r#"{
 
 pub(crate) const EXECUTOR_KEY: &str = r#"{
     "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "name": "host-1", "createdBy": "alice",
-    "createdAt": "2026-11-21T08:00:00Z", "revokedAt": null
+    "createdAt": "2026-11-21T08:00:00Z", "expiresAt": null, "previousUntil": "2026-11-22T08:00:00Z", "revokedAt": null
 }"#;
 
 pub(crate) const EXPLANATION: &str = r#"{

@@ -170,6 +170,9 @@ pub enum IdentityRefused {
     /// The key was revoked, or never was one.
     #[error("the key or token is unknown, revoked, expired or used up; ask your administrator for a new one")]
     UnknownKey,
+    /// The account of the token only keeps its lists.
+    #[error("the account is suspended; its owner knows why")]
+    AccountSuspended,
     /// The key belongs to another name.
     #[error(
         "this key belongs to the executor `{bound}`, it cannot be used for `{asked}`; give every executor its own key"

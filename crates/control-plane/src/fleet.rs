@@ -28,8 +28,9 @@ pub struct Fleet(Mutex<Memory>);
 
 #[derive(Default)]
 struct Memory {
-    keys: HashMap<SecretHash, Key>,
-    hashes: HashMap<Uuid, SecretHash>,
+    /// Which key a secret stands for, and until when.
+    secrets: HashMap<SecretHash, (Uuid, Option<Timestamp>)>,
+    keys: HashMap<Uuid, Key>,
     executors: HashMap<Uuid, Entry>,
     names: BTreeMap<(Uuid, String), Uuid>,
     with_open_upgrade: HashSet<Uuid>,
@@ -38,10 +39,10 @@ struct Memory {
 }
 
 struct Key {
-    id: Uuid,
     account_id: Uuid,
     bound_name: Option<String>,
     executor_id: Option<Uuid>,
+    secrets: Vec<SecretHash>,
 }
 
 struct Entry {
@@ -57,8 +58,6 @@ pub struct KeyHolder {
     pub key_id: Uuid,
     /// Whose.
     pub account_id: Uuid,
-    /// How it was found.
-    pub hash: SecretHash,
 }
 
 /// What a sync means to the memory.
@@ -88,29 +87,37 @@ impl Fleet {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The live key with this hash.
+    /// The key that this secret stands for now.
     #[must_use]
-    pub fn key(&self, hash: SecretHash) -> Option<KeyHolder> {
+    pub fn key(&self, secret: SecretHash, now: Timestamp) -> Option<KeyHolder> {
         let memory = self.memory();
-        let key = memory.keys.get(&hash)?;
-        Some(KeyHolder { key_id: key.id, account_id: key.account_id, hash })
+        let (key_id, until) = *memory.secrets.get(&secret)?;
+        let key = memory.keys.get(&key_id).filter(|_| until.is_none_or(|until| now < until))?;
+        Some(KeyHolder { key_id, account_id: key.account_id })
     }
 
-    /// Notes a new key.
+    /// Notes a new key, or new secrets of one that is known.
     pub fn add_key(&self, key: &ExecutorKey) {
         let mut memory = self.memory();
-        memory.hashes.insert(key.id, key.hash);
-        let bound_name = key.bound_name.clone();
-        memory
-            .keys
-            .insert(key.hash, Key { id: key.id, account_id: key.account_id, bound_name, executor_id: None });
+        let secrets = key.secrets();
+        let known = memory.keys.entry(key.id).or_insert_with(|| Key {
+            account_id: key.account_id,
+            bound_name: key.bound_name.clone(),
+            executor_id: None,
+            secrets: Vec::new(),
+        });
+        let outdated = std::mem::replace(&mut known.secrets, secrets.iter().map(|(hash, _)| *hash).collect());
+        for hash in outdated {
+            memory.secrets.remove(&hash);
+        }
+        memory.secrets.extend(secrets.into_iter().map(|(hash, until)| (hash, (key.id, until))));
     }
 
     /// Forgets a key: from now on it is unknown.
     pub fn remove_key(&self, key_id: Uuid) {
         let mut memory = self.memory();
-        if let Some(hash) = memory.hashes.remove(&key_id) {
-            memory.keys.remove(&hash);
+        for hash in memory.keys.remove(&key_id).map(|key| key.secrets).unwrap_or_default() {
+            memory.secrets.remove(&hash);
         }
     }
 
@@ -120,7 +127,7 @@ impl Fleet {
     /// When key, name or kind do not fit.
     pub fn hear(&self, by: KeyHolder, said: &SyncRequest, now: Timestamp) -> Result<Heard, IdentityRefused> {
         let mut memory = self.memory();
-        let key = memory.keys.get(&by.hash).ok_or(IdentityRefused::UnknownKey)?;
+        let key = memory.keys.get(&by.key_id).ok_or(IdentityRefused::UnknownKey)?;
         if let Some(bound) = key.bound_name.as_ref().filter(|bound| **bound != said.name) {
             return Err(IdentityRefused::KeyBound { bound: bound.clone(), asked: said.name.clone() });
         }
@@ -172,9 +179,7 @@ impl Fleet {
         }
         let executor = &snapshot.executor;
         memory.names.insert((executor.account_id, executor.name.clone()), id);
-        if let Some(hash) = memory.hashes.get(&executor.key_id).copied()
-            && let Some(key) = memory.keys.get_mut(&hash)
-        {
+        if let Some(key) = memory.keys.get_mut(&executor.key_id) {
             key.executor_id = Some(id);
             key.bound_name = Some(executor.name.clone());
         }
@@ -211,9 +216,7 @@ impl Fleet {
         let Some(entry) = memory.executors.remove(&id) else { return };
         let executor = entry.snapshot.executor;
         memory.names.remove(&(executor.account_id, executor.name));
-        if let Some(hash) = memory.hashes.get(&executor.key_id).copied()
-            && let Some(key) = memory.keys.get_mut(&hash)
-        {
+        if let Some(key) = memory.keys.get_mut(&executor.key_id) {
             key.executor_id = None;
         }
     }

@@ -1,5 +1,7 @@
 //! For tests: a whole control plane without a socket, with a clock that the test moves and keys that it signs with.
 
+pub(crate) mod people;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,14 +20,19 @@ use tower::ServiceExt;
 
 use crate::app::{App, Rules};
 use crate::artifact_folder::ArtifactFolder;
+use crate::attempts::Attempts;
 use crate::calendar::LiveCalendar;
+use crate::caller::TrustedProxies;
 use crate::clock::Clock;
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
+use crate::oidc::{Oidc, OidcSettings};
 use crate::openapi::documented;
+use crate::password::Passwords;
 use crate::routes;
 use crate::secrets::SecretHash;
-use crate::store::Store;
+use crate::store::{OwnerToken, Store};
+use crate::suspended::Suspended;
 
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
 pub(crate) const OWNER: &str = "nvu_the-owner-of-the-test";
@@ -70,35 +77,48 @@ impl Answered {
 
 impl ControlPlane {
     pub(crate) async fn start() -> Self {
-        Self::open(
-            Arc::new(tempfile::tempdir().unwrap()),
-            Arc::new(AtomicI64::new(1_790_000_000_000)),
-            1 << 20,
-        )
-        .await
+        Self::anew(1 << 20, None).await
     }
 
     pub(crate) async fn with_max_artifact_bytes(most: u64) -> Self {
-        Self::open(Arc::new(tempfile::tempdir().unwrap()), Arc::new(AtomicI64::new(1_790_000_000_000)), most)
-            .await
+        Self::anew(most, None).await
+    }
+
+    pub(crate) async fn with_oidc(oidc: OidcSettings) -> Self {
+        Self::anew(1 << 20, Some(oidc)).await
+    }
+
+    async fn anew(max_artifact_bytes: u64, oidc: Option<OidcSettings>) -> Self {
+        let (folder, now_ms) = (tempfile::tempdir().unwrap(), AtomicI64::new(1_790_000_000_000));
+        Self::open(Arc::new(folder), Arc::new(now_ms), max_artifact_bytes, oidc).await
     }
 
     /// The same data directory, read by a new process.
     pub(crate) async fn restart(self) -> Self {
         self.app.keep_presence().await.unwrap();
-        Self::open(self.folder, self.now_ms, 1 << 20).await
+        Self::open(self.folder, self.now_ms, 1 << 20, None).await
     }
 
-    async fn open(folder: Arc<TempDir>, now_ms: Arc<AtomicI64>, max_artifact_bytes: u64) -> Self {
+    async fn open(
+        folder: Arc<TempDir>,
+        now_ms: Arc<AtomicI64>,
+        max_artifact_bytes: u64,
+        oidc: Option<OidcSettings>,
+    ) -> Self {
         let clock = {
             let now_ms = Arc::clone(&now_ms);
             Clock::told_by(move || Timestamp::from_millisecond(now_ms.load(Ordering::Relaxed)).unwrap())
         };
         let store = Store::open(&folder.path().join("novacula.sqlite")).unwrap();
         store
-            .found_account([clock.new_id(), clock.new_id()], SecretHash::of(OWNER), clock.now())
+            .found_account(OwnerToken {
+                ids: [clock.new_id(), clock.new_id(), clock.new_id()],
+                hash: SecretHash::of(OWNER),
+                now: clock.now(),
+            })
             .await
             .unwrap();
+        let suspended = Suspended::remembering(store.suspended_accounts().await.unwrap());
         let fleet = Fleet::remembering(
             store.live_keys().await.unwrap(),
             store.snapshots().await.unwrap(),
@@ -110,6 +130,10 @@ impl ControlPlane {
             fleet,
             calendar,
             metrics: Metrics::default(),
+            attempts: Attempts::default(),
+            passwords: Passwords::default(),
+            suspended,
+            oidc: oidc.map(Oidc::new),
             artifacts: ArtifactFolder::open(folder.path().join("artifacts")).unwrap(),
             keys: signer("trusted").keys(),
             clock,
@@ -119,6 +143,8 @@ impl ControlPlane {
                 sync_interval_ms: 5_000,
                 max_artifact_bytes,
                 public_url: None,
+                is_https: false,
+                trusted_proxies: TrustedProxies::default(),
             },
             version: Version::new(3, 0, 0),
             ending: tokio_util::sync::CancellationToken::new(),
@@ -191,18 +217,6 @@ impl ControlPlane {
 
     pub(crate) async fn key(&self) -> String {
         self.post("/api/v1/executor-keys", json!({})).await.ok()["secret"].as_str().unwrap().to_owned()
-    }
-
-    /// The token of another person of the account.
-    pub(crate) async fn person(&self, name: &str) -> String {
-        let token = format!("nvu_{name}");
-        let sql = rusqlite::Connection::open(self.folder.path().join("novacula.sqlite")).unwrap();
-        sql.execute(
-            "INSERT INTO user_tokens SELECT ?3, id, ?1, ?2, 0, NULL FROM accounts",
-            rusqlite::params![name, SecretHash::of(&token).0, self.app.clock.new_id().to_string()],
-        )
-        .unwrap();
-        token
     }
 
     /// A key and the id of an executor that has just synced with it.

@@ -20,8 +20,46 @@ pub struct ExecutorKey {
     pub created_by: String,
     /// When.
     pub created_at: Timestamp,
+    /// When its secret ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// The secret before the last rotation, and until when it goes on working.
+    pub previous: Option<(SecretHash, Timestamp)>,
     /// When it ended.
     pub revoked_at: Option<Timestamp>,
+}
+
+impl ExecutorKey {
+    /// How it is known, each until when.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<(SecretHash, Option<Timestamp>)> {
+        let previous = self.previous.map(|(hash, until)| (hash, Some(until)));
+        std::iter::once((self.hash, self.expires_at)).chain(previous).collect()
+    }
+}
+
+/// A new secret for a key.
+#[derive(Clone, Copy, Debug)]
+pub struct Rotation {
+    /// How it is known from now on.
+    pub hash: SecretHash,
+    /// Until when the old secret goes on working; `None` when it ends at once.
+    pub previous_until: Option<Timestamp>,
+    /// When the new secret ends, if that is to change.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Why a key gets no new secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RotationRefused {
+    /// The account has none.
+    #[error("there is no such executor key")]
+    NotFound,
+    /// Nobody holds it any more.
+    #[error("the key is revoked; make a new one with POST /executor-keys")]
+    Revoked,
+    /// A new secret would be over at once.
+    #[error("the key has expired; say when the new secret ends with `expiresAt`")]
+    Expired,
 }
 
 /// A key about to be kept.
@@ -35,6 +73,8 @@ pub struct NewKey {
     pub hash: SecretHash,
     /// Whom it belongs to.
     pub bound_name: Option<String>,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
     /// What it was exchanged for.
     pub enrolment_token_id: Option<Uuid>,
     /// Who made it.

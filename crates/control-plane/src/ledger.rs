@@ -1,7 +1,7 @@
 //! Changes that both the store and the memory of the fleet must know: durable first, remembered next, answered last.
 
 use jiff::Timestamp;
-use novacula_protocol::people::{Presence, Wait};
+use novacula_protocol::people::{Account, Presence, Wait};
 use novacula_protocol::spec::Kind;
 use novacula_protocol::sync::{SyncRequest, UpgradeReport};
 use std::sync::Arc;
@@ -10,10 +10,12 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::executor::{Asks, IdentityRefused, Snapshot};
 use crate::fleet::{Heard, KeyHolder};
-use crate::key::{ExecutorKey, NewKey};
+use crate::key::{ExecutorKey, NewKey, Rotation, RotationRefused};
 use crate::presence::presence;
 use crate::secrets::SecretHash;
-use crate::store::{Person, RequestRefused, Steer, SteerRefused, StoreError, Turn, UpgradeOrder};
+use crate::store::{
+    PeopleRefused, Person, RequestRefused, Steer, SteerRefused, StoreError, Turn, UpgradeOrder,
+};
 use crate::upgrade::{self, Facts};
 
 /// A caller that hangs up in the middle must not part the memory from the store, so the work runs without it.
@@ -224,9 +226,9 @@ impl App {
     }
 
     /// The freeze or window that stops the upgrades of an executor now.
-    #[expect(clippy::unused_self, reason = "windows are to come")]
-    pub(crate) fn calendar_stop(&self, _executor: &Snapshot, _now: Timestamp) -> Option<Wait> {
-        None
+    pub(crate) fn calendar_stop(&self, snapshot: &Snapshot, now: Timestamp) -> Option<Wait> {
+        let executor = &snapshot.executor;
+        self.calendar.read().stops(executor.account_id, &executor.labels, now).as_ref().map(Wait::from)
     }
 
     /// Makes durable when executors were last heard.
@@ -272,6 +274,41 @@ impl App {
                 app.fleet.remove_key(id);
             }
             Ok(is_known)
+        })
+        .await
+    }
+
+    pub(crate) async fn rotate_key(
+        self: &Arc<Self>,
+        by: Person,
+        id: Uuid,
+        new: Rotation,
+    ) -> Result<Result<ExecutorKey, RotationRefused>, StoreError> {
+        let app = Arc::clone(self);
+        to_the_end(async move {
+            let rotated = app.store.rotate_key(by, id, new, app.clock.now()).await?;
+            if let Ok(key) = &rotated {
+                app.fleet.add_key(key);
+            }
+            Ok(rotated)
+        })
+        .await
+    }
+
+    pub(crate) async fn set_suspended(
+        self: &Arc<Self>,
+        by: Person,
+        id: Uuid,
+        is_suspended: bool,
+        reason: String,
+    ) -> Result<Result<Account, PeopleRefused>, StoreError> {
+        let app = Arc::clone(self);
+        to_the_end(async move {
+            let set = app.store.set_suspended(by, id, is_suspended, reason, app.clock.now()).await?;
+            if let Ok(account) = &set {
+                app.suspended.note(id, account.suspended_at.is_some());
+            }
+            Ok(set)
         })
         .await
     }

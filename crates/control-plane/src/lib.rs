@@ -10,10 +10,14 @@ mod app;
 mod background;
 #[cfg(test)]
 mod in_process;
+#[cfg(test)]
+mod probing;
 mod routes;
 
 mod api;
+mod attempts;
 mod auth;
+mod caller;
 mod example;
 mod extract;
 mod hear_out;
@@ -30,8 +34,11 @@ pub mod clock;
 mod fleet;
 mod ledger;
 mod metrics;
+mod oidc;
+mod password;
 mod secrets;
 mod store;
+mod suspended;
 
 mod calendar;
 mod executor;
@@ -39,10 +46,13 @@ mod explain;
 mod freeze;
 mod hops;
 mod key;
+mod limiter;
 mod particulars;
+mod people;
 mod presence;
 mod range;
 mod said;
 mod selector;
+mod session;
 mod upgrade;
 mod window;

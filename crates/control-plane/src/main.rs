@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use novacula_control_plane::clock::Clock;
 use novacula_control_plane::serve;
-use novacula_control_plane::settings::{BackupArgs, ServeArgs, Settings};
+use novacula_control_plane::settings::{BackupArgs, ResetOwnerArgs, ServeArgs, Settings};
 use novacula_protocol::signature::TrustedKeys;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -25,6 +25,8 @@ enum Command {
     Serve(Box<ServeArgs>),
     /// Copy the database into FILE, also while the control plane runs.
     Backup(BackupArgs),
+    /// Print a new token for an owner, when everybody has lost theirs. The control plane must not be running.
+    ResetOwner(ResetOwnerArgs),
 }
 
 const FAILED: u8 = 1;
@@ -34,6 +36,37 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => run(*args),
         Command::Backup(args) => back_up(&args),
+        Command::ResetOwner(args) => reset_owner(args),
+    }
+}
+
+fn reset_owner(args: ResetOwnerArgs) -> ExitCode {
+    let (data_dir, database) = match args.place() {
+        Ok(place) => place,
+        Err(line) => return refuse(WRONG_USAGE, &line),
+    };
+    if !database.exists() {
+        return refuse(
+            FAILED,
+            &format!(
+                "there is no database {}; name it with --data-dir or --database-url",
+                database.display()
+            ),
+        );
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().build() {
+        Ok(runtime) => runtime,
+        Err(e) => return refuse(FAILED, &format!("the runtime does not start: {e}")),
+    };
+    match runtime.block_on(serve::reset_owner(&data_dir, &database, Clock::of_the_system())) {
+        Ok(Some((name, token))) => {
+            say(&format!("token of {name} (shown once, for 90 days): {token}"));
+            ExitCode::SUCCESS
+        }
+        Ok(None) => {
+            refuse(FAILED, "there is no account yet; start the control plane, it prints the first token")
+        }
+        Err(e) => refuse(FAILED, &e.to_string()),
     }
 }
 

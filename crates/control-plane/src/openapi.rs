@@ -44,6 +44,11 @@ pub(crate) fn document(operations: &[Operation]) -> Value {
         "components": {
             "securitySchemes": {
                 "person": bearer("A person's token, `nvu_…`"),
+                "session": {
+                    "type": "apiKey", "in": "cookie", "name": "__Host-novacula",
+                    "description": "The cookie of a session, without `__Host-` where there is no https; every change also \
+                                    needs the header `X-CSRF-Token` with the `csrfToken` of the session",
+                },
                 "executor": bearer("An executor's key, `nva_…`"),
                 "enrolment": bearer("An enrolment token, `nve_…`"),
             },
@@ -80,8 +85,8 @@ fn security(right: Right) -> Value {
         Right::Nobody => json!([]),
         Right::Executor => json!([scheme("executor")]),
         Right::Enrol => json!([scheme("enrolment")]),
-        Right::Fetch => json!([scheme("executor"), scheme("person")]),
-        _ => json!([scheme("person")]),
+        Right::Fetch => json!([scheme("executor"), scheme("person"), scheme("session")]),
+        _ => json!([scheme("person"), scheme("session")]),
     }
 }
 

@@ -51,6 +51,8 @@ pub(crate) struct Operation {
     pub right: Right,
     pub summary: &'static str,
     pub query: Vec<Parameter>,
+    /// Others say what stands in the query.
+    pub takes_any_query: bool,
     pub body: Option<Content>,
     pub answers: Vec<Success>,
     own_refusals: Vec<Refusal>,
@@ -116,6 +118,7 @@ impl Operation {
             right,
             summary: "",
             query: Vec::new(),
+            takes_any_query: false,
             body: None,
             answers: Vec::new(),
             own_refusals: Vec::new(),
@@ -196,6 +199,18 @@ impl Operation {
         self
     }
 
+    /// A success that sends the browser on: 303.
+    pub(crate) fn sends_on(mut self) -> Self {
+        self.answers.push(Success { status: 303, content: Vec::new() });
+        self
+    }
+
+    /// Somebody else makes up the query, and may add to it.
+    pub(crate) fn with_any_query(mut self) -> Self {
+        self.takes_any_query = true;
+        self
+    }
+
     /// One page of rows that are ordered by their ids, from an example of a row.
     pub(crate) fn lists<T: JsonSchema>(self, example: &str) -> Self {
         self.lists_by::<Uuid, T>(example)
@@ -233,8 +248,21 @@ impl Operation {
         if self.right != Right::Nobody {
             all.push(refusal::INVALID_API_KEY);
         }
+        if self.right != Right::Nobody {
+            all.push(refusal::TOO_MANY_ATTEMPTS);
+        }
         if self.right.is_for_some() {
             all.push(refusal::FORBIDDEN);
+        }
+        if self.right.is_for_people() && !self.method.is_safe() {
+            all.push(refusal::CSRF);
+        }
+        if self.right.is_for_people() && !self.right.outlives_suspension() {
+            all.push(refusal::PASSWORD_CHANGE_REQUIRED);
+        }
+        let acts = !self.method.is_safe() || self.right == Right::Fetch;
+        if self.right != Right::Nobody && acts && !self.right.outlives_suspension() {
+            all.push(refusal::ACCOUNT_SUSPENDED);
         }
         if self.path_parameters().next().is_some() {
             all.push(refusal::NOT_FOUND);

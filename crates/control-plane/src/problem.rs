@@ -62,6 +62,18 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
     }
 
+    /// The caller may do this, but not to whom or what they want.
+    pub(crate) fn not_yours(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", message)
+    }
+
+    pub(crate) fn too_many_attempts(retry_after_s: u32) -> Self {
+        let sentence = format!("too many attempts were made; wait {retry_after_s} s, then try again");
+        let mut refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", sentence);
+        refused.retry_after_s = Some(retry_after_s);
+        refused
+    }
+
     pub(crate) fn disk_full() -> Self {
         let sentence = "the control plane's disk is full; free some space and upload again, nothing was kept";
         Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", sentence)

@@ -22,8 +22,31 @@ refusals! {
     INVALID_REQUEST = 400 "invalid_request" "`limit` must be 1 to 500, it is `0`";
     INVALID_API_KEY = 401 "invalid_api_key" "the bearer is not a person's token that is valid here: unknown or revoked";
     FORBIDDEN = 403 "forbidden" "this call needs the role owner, admin or editor; you are viewer; an owner or admin can change that";
+    CSRF = 403 "csrf" "a change with a session needs the header `X-CSRF-Token` with the `csrfToken` of GET /api/v1/session";
+    ACCOUNT_SUSPENDED = 403 "account_suspended" "the account is suspended: it keeps its lists, and nothing in it can be changed until it is resumed";
+    PASSWORD_CHANGE_REQUIRED = 403 "password_change_required" "the one-time password must be changed first, with PUT /api/v1/session/password";
     NOT_FOUND = 404 "not_found" "there is no such executor";
     TOO_LARGE = 413 "too_large" "the body is larger than this call takes";
+
+    TOO_MANY_ATTEMPTS = 429 "too_many_attempts" "too many attempts were made; wait 12 s, then try again";
+
+    // People
+    WRONG_LOGIN = 401 "wrong_login" "the name or the password is wrong";
+    WRONG_PASSWORD = 403 "wrong_password" "`current` is not the password until now";
+    NO_ACCOUNT = 403 "no_account" "`jane` is in no account; an owner or admin of one can change that";
+    UNKNOWN_PERSON = 403 "unknown_person" "nobody here is linked to this person; an owner or admin can add them";
+    OIDC_STATE = 400 "oidc_state" "this answer belongs to no login of this browser; begin again";
+    OIDC_REFUSED = 403 "oidc_refused" "the OpenID provider did not let you in: access_denied";
+    OIDC_UNAVAILABLE = 502 "oidc_unavailable" "the OpenID provider cannot be reached at the moment; try again later";
+    OIDC_OFF = 404 "oidc_off" "this control plane has no OpenID provider; log in with a password";
+    NO_SESSION = 409 "no_session" "this is done in a session; log in with POST /api/v1/session";
+    LAST_OWNER = 409 "last_owner" "`jane` is the last owner of the account; make somebody else an owner first";
+    ALREADY_MEMBER = 409 "already_member" "`jane` is in this account already";
+    USER_EXISTS = 409 "user_exists" "`jane` is a user already and logs in as before; leave out `oneTimePassword` and `oidcSubject`";
+    SUBJECT_TAKEN = 409 "subject_taken" "this `oidcSubject` belongs to another user";
+    FOUNDING_ACCOUNT = 409 "founding_account" "the founding account cannot be suspended";
+    KEY_REVOKED = 409 "key_revoked" "the key is revoked; make a new one with POST /executor-keys";
+    KEY_EXPIRED = 409 "key_expired" "the key has expired; say when the new secret ends with `expiresAt`";
 
     // Executors
     KEY_BOUND = 403 "key_bound" "this key belongs to the executor `host-1`, it cannot be used for `host-2`; give every executor its own key";

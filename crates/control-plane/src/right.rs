@@ -19,11 +19,11 @@ pub(crate) enum Right {
     #[allow(dead_code, reason = "a right is asked for by the operations that need it")]
     Own,
     /// Concerns other accounts too.
-    #[allow(dead_code, reason = "a right is asked for by the operations that need it")]
     House,
     /// A person's own affairs.
-    #[allow(dead_code, reason = "a right is asked for by the operations that need it")]
     Myself,
+    /// How a person is here at all, which they may look after also where they can do nothing else.
+    Session,
     /// An executor with its key.
     Executor,
     /// An executor with its key, or anybody of the account.
@@ -37,7 +37,7 @@ pub(crate) enum Right {
 impl Right {
     /// Every right.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::See,
         Self::Steer,
         Self::Publish,
@@ -45,6 +45,7 @@ impl Right {
         Self::Own,
         Self::House,
         Self::Myself,
+        Self::Session,
         Self::Executor,
         Self::Fetch,
         Self::Enrol,
@@ -54,7 +55,7 @@ impl Right {
     /// Who has it, as it completes "this call needs …".
     pub(crate) fn holder(self) -> &'static str {
         match self {
-            Self::See | Self::Myself => "a person's token",
+            Self::See | Self::Myself | Self::Session => "a person's token",
             Self::Steer => "the role owner, admin or editor",
             Self::Publish => "a release manager",
             Self::Administer => "the role owner or admin",
@@ -67,6 +68,16 @@ impl Right {
         }
     }
 
+    /// People have it.
+    pub(crate) fn is_for_people(self) -> bool {
+        !matches!(self, Self::Executor | Self::Enrol | Self::Nobody)
+    }
+
+    /// Whoever has it can use it also in a suspended account, and before a one-time password is changed.
+    pub(crate) fn outlives_suspension(self) -> bool {
+        matches!(self, Self::House | Self::Session)
+    }
+
     /// Some people have it and others have not.
     pub(crate) fn is_for_some(self) -> bool {
         matches!(self, Self::Steer | Self::Publish | Self::Administer | Self::Own | Self::House)
@@ -76,7 +87,7 @@ impl Right {
 /// Whether this person has the right.
 pub(crate) fn permits(person: &Person, right: Right) -> bool {
     match right {
-        Right::See | Right::Myself | Right::Fetch | Right::Nobody => true,
+        Right::See | Right::Myself | Right::Session | Right::Fetch | Right::Nobody => true,
         Right::Steer => person.role >= Role::Editor,
         Right::Publish => person.is_release_manager,
         Right::Administer => person.role >= Role::Admin,
@@ -105,8 +116,10 @@ mod tests {
 
     #[test]
     fn who_may_do_what() {
-        use Right::{Administer, Enrol, Executor, Fetch, House, Myself, Nobody, Own, Publish, See, Steer};
-        let everybody = [See, Myself, Fetch, Nobody];
+        use Right::{
+            Administer, Enrol, Executor, Fetch, House, Myself, Nobody, Own, Publish, See, Session, Steer,
+        };
+        let everybody = [See, Myself, Session, Fetch, Nobody];
         let release_manager = Person { is_release_manager: true, ..person(Role::Viewer) };
         let house_owner = Person { is_in_founding_account: true, ..person(Role::Owner) };
         let house_admin = Person { is_in_founding_account: true, ..person(Role::Admin) };

@@ -27,10 +27,32 @@ pub struct NoRandomness(getrandom::Error);
 /// # Errors
 /// When the system has no randomness to give.
 pub fn issue(prefix: &str) -> Result<String, NoRandomness> {
-    let mut bits = [0_u8; 32];
+    Ok(format!("{prefix}{}", hex(&random::<32>()?)))
+}
+
+/// What makes two hashes of one password differ.
+///
+/// # Errors
+/// When the system has no randomness to give.
+pub fn salt() -> Result<[u8; 16], NoRandomness> {
+    random()
+}
+
+/// A password for a first login: 100 random bits, in letters and digits that are not taken for one another.
+///
+/// # Errors
+/// When the system has no randomness to give.
+pub fn one_time_password() -> Result<String, NoRandomness> {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let letters = random::<20>()?.map(|byte| char::from(LETTERS[usize::from(byte % 32)]));
+    Ok(letters.chunks(5).map(String::from_iter).collect::<Vec<_>>().join("-"))
+}
+
+fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut bits = [0_u8; N];
     #[expect(clippy::disallowed_methods, reason = "the one home of secrets")]
     getrandom::fill(&mut bits).map_err(NoRandomness)?;
-    Ok(format!("{prefix}{}", hex(&bits)))
+    Ok(bits)
 }
 
 /// Lower-case hex, as hashes travel.
@@ -69,6 +91,15 @@ mod tests {
         assert_eq!(one.len(), "nva_".len() + 64);
         assert_ne!(one, two);
         assert_ne!(SecretHash::of(&one), SecretHash::of(&two));
+    }
+
+    #[test]
+    fn a_one_time_password_can_be_read_out_and_is_taken_as_a_password() {
+        let (one, two) = (one_time_password().unwrap(), one_time_password().unwrap());
+        assert_ne!(one, two);
+        assert_eq!((one.len(), one.matches('-').count()), (23, 3));
+        assert_eq!(crate::people::password(&one), Ok(()));
+        assert!(!one.contains(['0', 'o', 'l', '1']), "{one}");
     }
 
     #[test]

@@ -15,15 +15,20 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::tokens::USUALLY_FOR;
 use crate::app::App;
 use crate::artifact_folder::ArtifactFolder;
+use crate::attempts::Attempts;
 use crate::calendar::LiveCalendar;
 use crate::clock::Clock;
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
+use crate::oidc::Oidc;
+use crate::password::Passwords;
 use crate::secrets::{self, NoRandomness, SecretHash};
 use crate::settings::Settings;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, OwnerToken, Store, StoreError};
+use crate::suspended::Suspended;
 use crate::{background, routes};
 
 /// How long answers that are under way may take once the end is asked for.
@@ -83,8 +88,10 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
     let store = Store::open(&settings.database)?;
 
     let token = secrets::issue(USER_TOKEN_PREFIX)?;
-    let ids = [clock.new_id(), clock.new_id()];
-    let is_first_start = store.found_account(ids, SecretHash::of(&token), clock.now()).await?;
+    let ids = [clock.new_id(), clock.new_id(), clock.new_id()];
+    let founding = OwnerToken { ids, hash: SecretHash::of(&token), now: clock.now() };
+    let is_first_start = store.found_account(founding).await?;
+    let suspended = Suspended::remembering(store.suspended_accounts().await?);
     let fleet = Fleet::remembering(store.live_keys().await?, store.snapshots().await?, clock.now());
     let now = clock.now();
     let calendar = LiveCalendar::of(store.calendar(now).await?, now);
@@ -94,6 +101,10 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
         fleet,
         calendar,
         metrics: Metrics::default(),
+        attempts: Attempts::default(),
+        passwords: Passwords::default(),
+        suspended,
+        oidc: settings.oidc.map(Oidc::new),
         artifacts,
         keys,
         clock,
@@ -103,7 +114,8 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
     });
 
     let (end, ended) = oneshot::channel();
-    let router = routes::router(Arc::clone(&app));
+    // Who calls is counted by address.
+    let router = routes::router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, router).with_graceful_shutdown(async {
         let _ = ended.await;
     });
@@ -116,6 +128,26 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
         end,
         _lock: lock,
     })
+}
+
+/// Gives an owner of the founding account a new token, when everybody has lost theirs. Nothing else may be using the
+/// data directory. Answers whose it is, and the token, to be shown once.
+///
+/// # Errors
+/// One sentence about what is in the way.
+pub async fn reset_owner(
+    data_dir: &Path,
+    database: &Path,
+    clock: Clock,
+) -> Result<Option<(String, String)>, StartError> {
+    let _lock = take_data_dir(data_dir)?;
+    let store = Store::open(database)?;
+    let token = secrets::issue(USER_TOKEN_PREFIX)?;
+    let now = clock.now();
+    let ids = [clock.new_id(), clock.new_id(), clock.new_id()];
+    let new = OwnerToken { ids, hash: SecretHash::of(&token), now };
+    let name = store.reset_owner(new, now + USUALLY_FOR).await?;
+    Ok(name.map(|name| (name, token)))
 }
 
 impl Running {

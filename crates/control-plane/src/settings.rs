@@ -5,8 +5,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use novacula_protocol::sync::DEFAULT_SYNC_INTERVAL_MS;
+use openidconnect::{IssuerUrl, RedirectUrl};
 
 use crate::app::Rules;
+use crate::caller::TrustedProxies;
+use crate::oidc::{CALLBACK, OidcSettings};
 
 /// As written: read by [`Settings::read`], so that a bad value is told in our words.
 #[derive(Args, Clone, Debug, Default)]
@@ -23,6 +26,18 @@ pub struct ServeArgs {
     /// How executors reach this control plane [default: as their request came in]
     #[arg(long, env = "PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    /// Proxies whose word about their callers is taken: addresses and networks with commas between [default: none]
+    #[arg(long, env = "TRUSTED_PROXIES", value_name = "LIST")]
+    pub trusted_proxies: Option<String>,
+    /// The OpenID provider that people can log in with [default: none]
+    #[arg(long, env = "OIDC_ISSUER", value_name = "URL")]
+    pub oidc_issuer: Option<String>,
+    /// Who this control plane is there
+    #[arg(long, env = "OIDC_CLIENT_ID", value_name = "ID")]
+    pub oidc_client_id: Option<String>,
+    /// File with the secret it shows there
+    #[arg(long, env = "OIDC_CLIENT_SECRET_FILE", value_name = "PATH")]
+    pub oidc_client_secret_file: Option<String>,
     /// The database, sqlite:PATH [default: a file in the data directory]
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
@@ -63,6 +78,27 @@ impl BackupArgs {
     }
 }
 
+/// As written: whose owner gets a new token.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ResetOwnerArgs {
+    /// Where database and artifacts are kept [default: ./novacula-data]
+    #[arg(long, env = "DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// The database, sqlite:PATH [default: a file in the data directory]
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+}
+
+impl ResetOwnerArgs {
+    /// The data directory and the database file.
+    ///
+    /// # Errors
+    /// One line: which value, what was expected, what was found.
+    pub fn place(self) -> Result<(PathBuf, PathBuf), String> {
+        place(self.data_dir, self.database_url.as_deref())
+    }
+}
+
 /// As read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -76,6 +112,8 @@ pub struct Settings {
     pub port: u16,
     /// How the control plane behaves.
     pub rules: Rules,
+    /// Where people log in who are known elsewhere.
+    pub oidc: Option<OidcSettings>,
 }
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -103,8 +141,27 @@ impl Settings {
                 "HEARTBEAT_TIMEOUT_MS must be longer than SYNC_INTERVAL_MS ({sync_interval_ms}), found `{heartbeat_timeout_ms}`"
             ));
         }
+        let public_url = args.public_url.map(|url| public_url(&url)).transpose()?;
+        let trusted_proxies = args.trusted_proxies.unwrap_or_default();
+        let trusted_proxies = TrustedProxies::read(&trusted_proxies).map_err(|found| {
+            bad(
+                "TRUSTED_PROXIES",
+                "--trusted-proxies",
+                "addresses and networks such as 10.0.0.1,fd00::/8",
+                &found,
+            )
+        })?;
+        let oidc = oidc(
+            args.oidc_issuer,
+            args.oidc_client_id,
+            args.oidc_client_secret_file.as_deref(),
+            public_url.as_deref(),
+        )?;
         Ok(Self {
+            oidc,
             rules: Rules {
+                is_https: public_url.as_ref().is_some_and(|url| url.starts_with("https:")),
+                trusted_proxies,
                 pending_upgrade_ttl_ms: number(
                     "PENDING_UPGRADE_TTL_MS",
                     args.pending_upgrade_ttl_ms,
@@ -121,7 +178,7 @@ impl Settings {
                     1,
                     1 << 40,
                 )?,
-                public_url: args.public_url.map(|url| public_url(&url)).transpose()?,
+                public_url,
             },
             data_dir,
             database,
@@ -181,6 +238,53 @@ fn public_url(url: &str) -> Result<String, String> {
     }
 }
 
+fn oidc(
+    issuer: Option<String>,
+    client_id: Option<String>,
+    secret_file: Option<&str>,
+    public_url: Option<&str>,
+) -> Result<Option<OidcSettings>, String> {
+    let Some(issuer) = issuer else {
+        return match client_id.is_some() || secret_file.is_some() {
+            true => {
+                Err("OIDC_CLIENT_ID and OIDC_CLIENT_SECRET_FILE need OIDC_ISSUER, the URL of the provider"
+                    .to_owned())
+            }
+            false => Ok(None),
+        };
+    };
+    let client_id =
+        client_id.filter(|id| !id.is_empty()).ok_or("OIDC_ISSUER needs OIDC_CLIENT_ID, found none")?;
+    let public_url =
+        public_url.ok_or("OIDC_ISSUER needs PUBLIC_URL, because people are sent back there; found none")?;
+    let unfit = || bad("OIDC_ISSUER", "--oidc-issuer", "an https URL", &issuer);
+    let is_safe = issuer.starts_with("https://") || is_loopback(&issuer);
+    let client_secret = secret_file.map(read_secret).transpose()?;
+    Ok(Some(OidcSettings {
+        issuer: IssuerUrl::new(issuer.clone()).ok().filter(|_| is_safe).ok_or_else(unfit)?,
+        client_id,
+        client_secret,
+        redirect: RedirectUrl::new(format!("{public_url}{CALLBACK}")).map_err(|_| unfit())?,
+    }))
+}
+
+/// Plain http to this very machine, where a provider runs for a trial.
+fn is_loopback(url: &str) -> bool {
+    let host = url.parse::<axum::http::Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
+    let host = host.and_then(|uri| uri.host().map(|host| host.trim_matches(['[', ']']).to_owned()));
+    host.is_some_and(|host| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
+}
+
+fn read_secret(path: &str) -> Result<String, String> {
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        format!("OIDC_CLIENT_SECRET_FILE must be a file that can be read, `{path}` cannot: {e}")
+    })?;
+    match text.trim() {
+        "" => Err(format!("OIDC_CLIENT_SECRET_FILE must hold the secret, `{path}` is empty")),
+        secret => Ok(secret.to_owned()),
+    }
+}
+
 fn bad(variable: &str, flag: &str, expected: &str, found: &str) -> String {
     format!("{variable} ({flag}) must be {expected}, found `{found}`")
 }
@@ -219,12 +323,63 @@ mod tests {
             ("SYNC_INTERVAL_MS", ServeArgs { sync_interval_ms: some("-1"), ..ServeArgs::default() }),
             ("MAX_ARTIFACT_BYTES", ServeArgs { max_artifact_bytes: some("0"), ..ServeArgs::default() }),
             ("PUBLIC_URL", ServeArgs { public_url: some("cp.example"), ..ServeArgs::default() }),
+            (
+                "TRUSTED_PROXIES",
+                ServeArgs { trusted_proxies: some("10.0.0.1,proxy"), ..ServeArgs::default() },
+            ),
+            ("OIDC_ISSUER", ServeArgs { oidc_client_id: some("x"), ..ServeArgs::default() }),
+            (
+                "OIDC_CLIENT_ID",
+                ServeArgs { oidc_issuer: some("https://idp.example"), ..ServeArgs::default() },
+            ),
+            ("PUBLIC_URL", ServeArgs { public_url: None, ..with_oidc("https://idp.example") }),
+            ("OIDC_ISSUER", with_oidc("http://idp.example")),
+            ("OIDC_ISSUER", with_oidc("idp")),
+            (
+                "OIDC_CLIENT_SECRET_FILE",
+                ServeArgs { oidc_client_secret_file: some("/nowhere"), ..with_oidc("https://idp.example") },
+            ),
             ("DATABASE_URL", ServeArgs { database_url: some("mysql:x"), ..ServeArgs::default() }),
             ("no PostgreSQL", ServeArgs { database_url: some("postgres://h/d"), ..ServeArgs::default() }),
         ] {
             let line = Settings::read(args).unwrap_err();
             assert!(line.contains(name) && !line.contains('\n'), "{name}: {line}");
         }
+    }
+
+    fn with_oidc(issuer: &str) -> ServeArgs {
+        ServeArgs {
+            oidc_issuer: Some(issuer.to_owned()),
+            oidc_client_id: Some("novacula".to_owned()),
+            public_url: Some("https://cp.example".to_owned()),
+            ..ServeArgs::default()
+        }
+    }
+
+    #[test]
+    fn a_provider_and_proxies_are_taken_and_the_secret_is_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        std::fs::write(&file, "hunter2\n").unwrap();
+        for issuer in
+            ["https://idp.example", "http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080"]
+        {
+            let args = ServeArgs {
+                oidc_client_secret_file: Some(file.display().to_string()),
+                trusted_proxies: Some("10.0.0.0/8, ::1".to_owned()),
+                ..with_oidc(issuer)
+            };
+            let settings = Settings::read(args).unwrap();
+            assert!(settings.rules.is_https);
+            assert!(!format!("{settings:?}").contains("hunter2"));
+            let oidc = settings.oidc.unwrap();
+            assert_eq!(oidc.client_secret.as_deref(), Some("hunter2"));
+            assert_eq!(oidc.redirect.as_str(), "https://cp.example/api/v1/session/oidc/callback");
+        }
+        std::fs::write(&file, "\n").unwrap();
+        let empty = Some(file.display().to_string());
+        let args = ServeArgs { oidc_client_secret_file: empty, ..with_oidc("https://idp.example") };
+        assert!(Settings::read(args).unwrap_err().contains("OIDC_CLIENT_SECRET_FILE"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is durable. The only room with SQL: callers speak in executors, upgrades, releases and keys, so that another
 //! engine can stand behind the same methods.
 
+mod accounts;
 mod activity;
 mod artifacts;
 mod backup;
@@ -12,16 +13,20 @@ mod executors;
 mod four_eyes;
 mod freezes;
 mod keys;
+mod memberships;
+mod personal_tokens;
 mod preflight;
 mod releases;
 mod requests;
 mod revisions;
 mod schema;
+mod sign_in;
 mod steering;
 mod steps;
 mod tokens;
 mod upgrade_rows;
 mod upgrades;
+mod users;
 mod windows;
 mod writer;
 
@@ -34,19 +39,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
+pub use accounts::OwnerToken;
 pub use activity::Wanted;
 pub use backup::{BackupError, back_up};
 pub use batches::Turn;
 pub use executors::LastSeen;
 pub use freezes::FreezeRefused;
+pub use personal_tokens::NewToken;
 pub use releases::{ReleaseRefused, Upload, may_join};
 pub use requests::{RequestRefused, UpgradeOrder};
 pub use schema::OpenError;
+pub use sign_in::{Credential, NewSession, Person, SignedIn};
 pub use steering::{Steer, SteerRefused};
 pub use steps::{AcknowledgeRefused, Part};
-pub use tokens::Person;
 
 pub use upgrades::Listed;
+pub use users::{NewUser, PeopleRefused};
 pub use windows::WindowRefused;
 pub use writer::Writer;
 

@@ -325,3 +325,66 @@ fn a_backup_taken_while_the_server_writes_is_whole_and_can_be_started_from() {
     assert!((0..20).all(|n| names.contains(&json!(format!("host-{n}")))), "{names:?}");
     assert_eq!(anew.call("POST", "/api/v1/executor-keys", &token, &json!({"name": "new"})).0, 201);
 }
+
+#[test]
+fn who_has_lost_every_token_gets_a_new_one_on_the_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let reset = || bare().arg("reset-owner").env("DATA_DIR", &data_dir).output().unwrap();
+    let nothing = reset();
+    assert_eq!(nothing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("there is no database"), "{nothing:?}");
+
+    let running = Running::start(&data_dir);
+    let first = running.lines[0].strip_prefix("owner token (shown once): ").unwrap().to_owned();
+    let refused = reset();
+    assert_eq!((refused.status.code(), refused.stdout.len()), (Some(1), 0), "not while it runs");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("in use"), "{refused:?}");
+    let tokens = running.call("GET", "/api/v1/tokens", &first, &Value::Null).1;
+    let path = format!("/api/v1/tokens/{}", tokens["items"][0]["id"].as_str().unwrap());
+    assert_eq!(running.call("DELETE", &path, &first, &Value::Null).0, 204);
+    assert_eq!(running.call("GET", "/api/v1/tokens", &first, &Value::Null).0, 401);
+    running.stop();
+
+    let said = String::from_utf8(reset().stdout).unwrap();
+    let token =
+        said.trim_end().strip_prefix("token of owner (shown once, for 90 days): ").unwrap().to_owned();
+    let running = Running::start(&data_dir);
+    assert_eq!(running.lines.len(), 1, "no second first token");
+    let me = running.call("GET", "/api/v1/session", &token, &Value::Null).1;
+    assert_eq!(
+        (&me["name"], &me["role"], &me["releaseManager"]),
+        (&json!("owner"), &json!("owner"), &json!(true))
+    );
+    let told = running.call("GET", "/api/v1/activity?action=token.issued", &token, &Value::Null).1;
+    assert_eq!(told["items"][0]["actor"], "control plane");
+    assert!(told["items"][0]["reason"].as_str().unwrap().contains("reset-owner"), "{told}");
+    running.stop();
+}
+
+#[test]
+fn a_person_logs_in_over_the_wire_and_is_counted_by_their_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let running = Running::start(&data_dir);
+    let owner = running.lines[0].strip_prefix("owner token (shown once): ").unwrap().to_owned();
+    let body = json!({"name": "jane", "role": "viewer", "oneTimePassword": true});
+    let jane = running.call("POST", "/api/v1/users", &owner, &body).1;
+    let login = |password: &Value| {
+        running.call("POST", "/api/v1/session", "", &json!({"name": "jane", "password": password}))
+    };
+    assert_eq!(login(&jane["oneTimePassword"]).0, 201);
+    let mut last = 0;
+    for _ in 0..12 {
+        last = login(&json!("wrong-wrong-wrong")).0;
+    }
+    assert_eq!(last, 429);
+    let log = std::fs::read_to_string(data_dir.with_extension("log")).unwrap();
+    assert!(log.contains("from=127.0.0.1"), "{log}");
+    for secret in
+        ["wrong-wrong-wrong", jane["oneTimePassword"].as_str().unwrap(), owner.as_str(), "argon2id$"]
+    {
+        assert!(!log.contains(secret), "{secret}");
+    }
+    running.stop();
+}

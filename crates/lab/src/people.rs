@@ -112,7 +112,7 @@ impl Person {
     /// A key for the executor of this name.
     #[must_use]
     pub fn executor_key(&self, name: &str) -> String {
-        let wanted = ExecutorKeyRequest { name: Some(name.to_owned()) };
+        let wanted = ExecutorKeyRequest { name: Some(name.to_owned()), expires_at: None };
         self.post::<IssuedSecret>("executor-keys", &wanted).secret
     }
 

@@ -1,14 +1,19 @@
 //! What people and novactl see of releases, executors and upgrades.
 
+mod accounts;
 mod activity;
 mod census;
 mod checks;
 mod explanation;
 mod freezes;
+mod keys;
 mod revisions;
 mod roles;
+mod sessions;
 mod steering;
 mod steps;
+mod tokens;
+mod users;
 mod windows;
 
 use std::collections::BTreeMap;
@@ -17,19 +22,24 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+pub use accounts::{Account, AccountPatch, AccountRequest, SuspensionRequest};
 pub use activity::{Action, Activity, ActivityVerdict};
 pub use census::{Batch, BatchItem, BatchRequest, NeedsUpgrade, Outcome};
 pub use checks::{Checked, Preflight, PreflightRequest};
 pub use explanation::{Explanation, Rule};
 pub use freezes::{Freeze, FreezeRequest};
+pub use keys::{ExecutorKeyRotation, RotatedKey};
 pub use revisions::{LastSuccessful, Revision, RollbackRequest};
 pub use roles::Role;
+pub use sessions::{LoginRequest, Membership, PasswordChange, Session, SessionPatch};
 pub use steering::{
     AbandonRequest, Approval, ArtifactFacts, Diff, DiffSummary, FourEyes, MayHaveReason, ReleaseNotes,
     Reschedule, StageEvents, StartRequest, UpgradeEvent, UpgradeProgress, Validation, ValidationState, Wait,
     WaitCode, WithReason,
 };
 pub use steps::{Acknowledge, Step, UpgradeStep, UpgradeSteps};
+pub use tokens::{Token, TokenRequest};
+pub use users::{User, UserPatch, UserRequest, UserWithPassword};
 pub use windows::{
     ExecutorWindows, Opening, Operator, Requirement, Selector, Window, WindowPatch, WindowRequest,
 };
@@ -400,6 +410,9 @@ pub struct ExecutorKeyRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128), regex(pattern = crate::PRINTABLE)))]
     pub name: Option<String>,
+    /// When it ends; absent: never, because an executor whose key has ended is out of reach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
 }
 
 /// `POST /enrolment-tokens`: a token that many executors may exchange for keys.

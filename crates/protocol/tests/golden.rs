@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 
 use novacula_protocol::enroll::{EnrollRequest, EnrollResponse};
 use novacula_protocol::people::{
-    EnrolmentTokenRequest, Executor, ExecutorKeyRequest, IssuedSecret, Page, Release, ReleasePatch, Upgrade,
-    UpgradeRequest, UpgradeSteps,
+    Account, AccountPatch, AccountRequest, EnrolmentTokenRequest, Executor, ExecutorKeyRequest,
+    ExecutorKeyRotation, IssuedSecret, LoginRequest, Page, PasswordChange, Release, ReleasePatch, RotatedKey,
+    Session, SessionPatch, SuspensionRequest, Token, TokenRequest, Upgrade, UpgradeRequest, UpgradeSteps,
+    User, UserPatch, UserRequest, UserWithPassword,
 };
 use novacula_protocol::problem::ErrorBody;
 use novacula_protocol::spec::PendingUpgrade;
@@ -21,22 +23,38 @@ use serde_json::{Value, json};
 
 /// What a file is read as, by the longest prefix of its name.
 const MESSAGES: &[(&str, fn(Value) -> Result<Value, String>)] = &[
+    ("account", through::<Account>),
+    ("account-patch", through::<AccountPatch>),
+    ("account-request", through::<AccountRequest>),
     ("enroll-request", through::<EnrollRequest>),
     ("enroll-response", through::<EnrollResponse>),
     ("enrolment-token-request", through::<EnrolmentTokenRequest>),
     ("executor", through::<Executor>),
     ("executor-key-request", through::<ExecutorKeyRequest>),
+    ("executor-key-rotation", through::<ExecutorKeyRotation>),
     ("issued-secret", through::<IssuedSecret>),
+    ("login-request", through::<LoginRequest>),
     ("page-of-upgrades", through::<Page<Upgrade>>),
+    ("password-change", through::<PasswordChange>),
     ("problem", through::<ErrorBody>),
     ("release", through::<Release>),
     ("release-patch", through::<ReleasePatch>),
+    ("rotated-key", through::<RotatedKey>),
+    ("session", through::<Session>),
+    ("session-patch", through::<SessionPatch>),
     ("spec", through::<PendingUpgrade>),
+    ("suspension-request", through::<SuspensionRequest>),
     ("sync-request", through::<SyncRequest>),
     ("sync-response", through::<SyncResponse>),
+    ("token", through::<Token>),
+    ("token-request", through::<TokenRequest>),
     ("upgrade", through::<Upgrade>),
     ("upgrade-steps", through::<UpgradeSteps>),
     ("upgrade-request", through::<UpgradeRequest>),
+    ("user", through::<User>),
+    ("user-patch", through::<UserPatch>),
+    ("user-request", through::<UserRequest>),
+    ("user-with-password", through::<UserWithPassword>),
 ];
 
 fn through<T: Serialize + DeserializeOwned>(message: Value) -> Result<Value, String> {

@@ -7,7 +7,8 @@ use axum::extract::State;
 use novacula_protocol::enroll::{EXECUTOR_KEY_PREFIX, EnrollRequest, EnrollResponse};
 
 use crate::app::App;
-use crate::auth::EnrolmentSecret;
+use crate::auth::{Caller, EnrolmentSecret};
+use crate::executor::IdentityRefused;
 use crate::extract::Body;
 use crate::problem::{Answer, ApiError};
 use crate::said;
@@ -15,13 +16,18 @@ use crate::secrets::{self, SecretHash};
 
 pub(crate) async fn enroll(
     State(app): State<Arc<App>>,
+    from: Caller,
     EnrolmentSecret(token): EnrolmentSecret,
     Body(asked): Body<EnrollRequest>,
 ) -> Answer<Json<EnrollResponse>> {
     said::name(&asked.name).map_err(ApiError::invalid)?;
     let access_token = secrets::issue(EXECUTOR_KEY_PREFIX).map_err(ApiError::internal)?;
     let new = (app.clock.new_id(), SecretHash::of(&access_token));
-    let key = app.enroll(token, asked.kind, asked.name, new).await??;
+    let enrolled = app.enroll(token, asked.kind, asked.name, new).await?;
+    if matches!(enrolled, Err(IdentityRefused::UnknownKey)) {
+        app.attempts.bad_secret(from.0, app.clock.now())?;
+    }
+    let key = enrolled?;
     tracing::info!(key = %key.id, executor = key.bound_name, "enrolled");
     Ok(Json(EnrollResponse { access_token }))
 }

@@ -7,13 +7,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use novacula_protocol::enroll::EXECUTOR_KEY_PREFIX;
-use novacula_protocol::people::{ExecutorKeyRequest, IssuedSecret, Page};
+use novacula_protocol::people::{ExecutorKeyRequest, ExecutorKeyRotation, IssuedSecret, Page, RotatedKey};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::clock::after_ms;
 use crate::extract::{Body, Id, ListQuery};
-use crate::key::{ExecutorKey, NewKey};
+use crate::key::{ExecutorKey, NewKey, Rotation, RotationRefused};
 use crate::problem::{Answer, ApiError};
 use crate::said;
 use crate::secrets::{self, SecretHash};
@@ -27,8 +28,14 @@ pub(crate) struct ShownKey {
     name: Option<String>,
     created_by: String,
     created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    /// Until when the secret before the last rotation goes on working.
+    previous_until: Option<Timestamp>,
     revoked_at: Option<Timestamp>,
 }
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+const MAX_OVERLAP_MS: u64 = 30 * DAY_MS;
 
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
@@ -38,12 +45,14 @@ pub(crate) async fn create(
     if let Some(name) = &asked.name {
         said::name(name).map_err(ApiError::invalid)?;
     }
+    check_future(asked.expires_at, app.clock.now())?;
     let secret = secrets::issue(EXECUTOR_KEY_PREFIX).map_err(ApiError::internal)?;
     let new = NewKey {
         id: app.clock.new_id(),
         account_id: person.account_id,
         hash: SecretHash::of(&secret),
         bound_name: asked.name,
+        expires_at: asked.expires_at,
         enrolment_token_id: None,
         created_by: person.name,
         created_at: app.clock.now(),
@@ -69,12 +78,58 @@ pub(crate) async fn revoke(State(app): State<Arc<App>>, person: Person, Id(id): 
     }
 }
 
+pub(crate) async fn rotate(
+    State(app): State<Arc<App>>,
+    person: Person,
+    Id(id): Id,
+    Body(asked): Body<ExecutorKeyRotation>,
+) -> Answer<(StatusCode, Json<RotatedKey>)> {
+    let now = app.clock.now();
+    check_future(asked.expires_at, now)?;
+    let overlap_ms = asked.overlap_ms.unwrap_or(DAY_MS);
+    if overlap_ms > MAX_OVERLAP_MS {
+        return Err(ApiError::invalid(format!(
+            "`overlapMs` must be 0 to {MAX_OVERLAP_MS}, it is {overlap_ms}"
+        )));
+    }
+    let secret = secrets::issue(EXECUTOR_KEY_PREFIX).map_err(ApiError::internal)?;
+    let previous_until = after_ms(now, overlap_ms).filter(|_| overlap_ms > 0);
+    let new = Rotation { hash: SecretHash::of(&secret), previous_until, expires_at: asked.expires_at };
+    let key = app.rotate_key(person, id, new).await??;
+    let previous_until = key.previous.map(|(_, until)| until);
+    Ok((StatusCode::CREATED, Json(RotatedKey { id: key.id.to_string(), secret, previous_until })))
+}
+
+fn check_future(expires_at: Option<Timestamp>, now: Timestamp) -> Answer<()> {
+    match expires_at {
+        Some(at) if at <= now => {
+            Err(ApiError::invalid(format!("`expiresAt` must lie in the future, it is {at}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl From<RotationRefused> for ApiError {
+    fn from(refused: RotationRefused) -> Self {
+        match refused {
+            RotationRefused::NotFound => Self::not_found("executor key"),
+            RotationRefused::Revoked => Self::conflict("key_revoked", refused.to_string()),
+            RotationRefused::Expired => Self::conflict("key_expired", refused.to_string()),
+        }
+    }
+}
+
 fn shown(key: ExecutorKey) -> ShownKey {
     ShownKey {
         id: key.id.to_string(),
         name: key.bound_name,
         created_by: key.created_by,
         created_at: key.created_at,
+        expires_at: key.expires_at,
+        previous_until: key.previous.map(|(_, until)| until),
         revoked_at: key.revoked_at,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ use crate::extract::Body;
 use crate::fleet::KeyHolder;
 use crate::problem::{Answer, ApiError};
 use crate::said;
+use crate::suspended::account_suspended;
 
 pub(crate) async fn sync(
     State(app): State<Arc<App>>,
@@ -69,6 +70,7 @@ impl From<IdentityRefused> for ApiError {
         let message = refused.to_string();
         match refused {
             IdentityRefused::UnknownKey => Self::unauthenticated(message),
+            IdentityRefused::AccountSuspended => account_suspended(),
             IdentityRefused::KeyBound { .. } => Self::new(StatusCode::FORBIDDEN, "key_bound", message),
             IdentityRefused::NameTaken(_) => Self::conflict("name_taken", message),
             IdentityRefused::KindMismatch { .. } => Self::conflict("kind_mismatch", message),

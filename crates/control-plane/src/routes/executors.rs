@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::middleware::from_fn_with_state;
 use novacula_protocol::enroll::{EnrollRequest, EnrollResponse};
-use novacula_protocol::people::{EnrolmentTokenRequest, ExecutorKeyRequest, IssuedSecret};
+use novacula_protocol::people::{
+    EnrolmentTokenRequest, ExecutorKeyRequest, ExecutorKeyRotation, IssuedSecret, RotatedKey,
+};
 use novacula_protocol::sync::{SyncRequest, SyncResponse};
 
 use crate::api::{artifacts, enroll, enrolment_tokens, executor_keys, sync};
@@ -41,7 +43,7 @@ fn own() -> [Operation; 3] {
     ]
 }
 
-fn keys() -> [Operation; 6] {
+fn keys() -> [Operation; 7] {
     [
         get("/executor-keys", "listExecutorKeys", Right::See, executor_keys::list)
             .summary("The keys of executors, without their secrets, newest first")
@@ -53,6 +55,11 @@ fn keys() -> [Operation; 6] {
         delete("/executor-keys/{id}", "revokeExecutorKey", Right::Administer, executor_keys::revoke)
             .summary("Ends a key")
             .answers_nothing(),
+        post("/executor-keys/{id}/rotate", "rotateExecutorKey", Right::Administer, executor_keys::rotate)
+            .summary("A new secret for a key, shown once; the one before goes on working for a while")
+            .takes::<ExecutorKeyRotation>(example::EXECUTOR_KEY_ROTATION)
+            .answers::<RotatedKey>(201, example::ROTATED_KEY)
+            .refuses(&[refusal::KEY_REVOKED, refusal::KEY_EXPIRED]),
         get("/enrolment-tokens", "listEnrolmentTokens", Right::See, enrolment_tokens::list)
             .summary("The enrolment tokens, without their secrets, newest first")
             .lists::<enrolment_tokens::ShownToken>(example::ENROLMENT_TOKEN),

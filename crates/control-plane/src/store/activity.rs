@@ -244,6 +244,7 @@ mod tests {
             account_id,
             hash: SecretHash::of("nva_1"),
             bound_name: None,
+            expires_at: None,
             enrolment_token_id: None,
             created_by: "owner".into(),
             created_at: Timestamp::UNIX_EPOCH,
@@ -256,7 +257,10 @@ mod tests {
     }
 
     fn three_entries(sql: &Connection, account_id: Uuid) -> Sql<()> {
-        sql.execute("INSERT INTO accounts VALUES (?1, 'a', 0)", params![Word(&account_id)])?;
+        sql.execute(
+            "INSERT INTO accounts (id, name, created_at) VALUES (?1, 'a', 0)",
+            params![Word(&account_id)],
+        )?;
         for n in 0..3 {
             let after = Some(serde_json::json!({"n": n}));
             let deed = Deed {

@@ -11,7 +11,7 @@ use novacula_protocol::sync::SyncRequest;
 use novacula_protocol::{Progress, Stage};
 use uuid::Uuid;
 
-use super::{Listed, Person, ReleaseRefused, RequestRefused, Store, UpgradeOrder, Upload};
+use super::{Listed, OwnerToken, Person, ReleaseRefused, RequestRefused, Store, UpgradeOrder, Upload};
 use crate::clock::Clock;
 use crate::executor::{IdentityRefused, Snapshot};
 use crate::key::{EnrolmentToken, NewKey};
@@ -34,8 +34,9 @@ impl Bench {
             Timestamp::from_millisecond(tick.fetch_add(1, Ordering::Relaxed)).unwrap()
         });
         let owner = SecretHash::of("nvu_owner");
-        assert!(store.found_account([clock.new_id(), clock.new_id()], owner, clock.now()).await.unwrap());
-        let person = store.person(owner).await.unwrap().unwrap();
+        let ids = [clock.new_id(), clock.new_id(), clock.new_id()];
+        assert!(store.found_account(OwnerToken { ids, hash: owner, now: clock.now() }).await.unwrap());
+        let person = store.by_token(owner, clock.now()).await.unwrap().unwrap().person;
         Self { store, clock, person }
     }
 
@@ -46,6 +47,7 @@ impl Bench {
             account_id: self.person.account_id,
             hash: SecretHash::of(&id.to_string()),
             bound_name: bound_name.map(str::to_owned),
+            expires_at: None,
             enrolment_token_id: None,
             created_by: "owner".into(),
             created_at: self.clock.now(),

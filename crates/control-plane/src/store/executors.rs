@@ -107,7 +107,7 @@ fn sync(
     let Some(key) = keys::live_key(sql, key_id)? else {
         return Ok(Err(IdentityRefused::UnknownKey));
     };
-    let holder = keys::holder(sql, key.account_id, &said.name, key_id)?;
+    let holder = keys::holder(sql, key.account_id, &said.name, key_id, now)?;
     if let Err(refused) = claim_name(key.bound_name.as_deref(), &said.name, holder) {
         return Ok(Err(refused));
     }

@@ -10,7 +10,7 @@ use super::activity::{Deed, append};
 use super::column::{Time, Word};
 use super::{Person, Sql, Store, StoreError};
 use crate::executor::{Holder, IdentityRefused, claim_name};
-use crate::key::{ExecutorKey, NewKey};
+use crate::key::{ExecutorKey, NewKey, Rotation, RotationRefused};
 use crate::secrets::SecretHash;
 
 impl Store {
@@ -58,8 +58,9 @@ impl Store {
         self.write(move |sql| {
             let key = insert_key(sql, &new)?;
             let (target, name) = (key.id.to_string(), key.bound_name.as_deref().unwrap_or_default());
+            let after = new.expires_at.map(|at| serde_json::json!({"expiresAt": at}));
             let deed = Deed::by(&new.created_by, new.account_id, new.created_at, Action::KeyIssued);
-            append(sql, Deed { target: &target, name, ..deed })?;
+            append(sql, Deed { target: &target, name, after, ..deed })?;
             Ok(key)
         })
         .await
@@ -83,6 +84,54 @@ impl Store {
                 append(sql, Deed { target: &target, name, ..deed })?;
             }
             Ok(true)
+        })
+        .await
+    }
+
+    /// Gives a key a new secret; the one before goes on working for as long as the rotation says.
+    ///
+    /// # Errors
+    /// When the store does not answer; inside, when the key gets none.
+    pub async fn rotate_key(
+        &self,
+        by: Person,
+        id: Uuid,
+        new: Rotation,
+        now: Timestamp,
+    ) -> Result<Result<ExecutorKey, RotationRefused>, StoreError> {
+        self.write_or_refuse(move |sql| {
+            let known = sql
+                .prepare_cached("SELECT * FROM executor_keys WHERE id = ?1 AND account_id = ?2")?
+                .query_row(params![Word(&id), Word(&by.account_id)], key_of)
+                .optional()?;
+            let Some(known) = known else { return Ok(Err(RotationRefused::NotFound)) };
+            if known.revoked_at.is_some() {
+                return Ok(Err(RotationRefused::Revoked));
+            }
+            let expires_at = new.expires_at.or(known.expires_at);
+            if expires_at.is_some_and(|at| at <= now) {
+                return Ok(Err(RotationRefused::Expired));
+            }
+            // A rotation never lets the old secret live for longer than it would have.
+            let until = |until: Timestamp| known.expires_at.map_or(until, |ends| ends.min(until));
+            let previous = new.previous_until.map(until).filter(|at| *at > now).map(|until| (known.hash, until));
+            sql.prepare_cached(
+                "UPDATE executor_keys SET hash = ?2, expires_at = ?3, previous_hash = ?4, previous_until = ?5
+                 WHERE id = ?1",
+            )?
+            .execute(params![
+                Word(&id),
+                new.hash,
+                expires_at.map(Time),
+                previous.map(|(hash, _)| hash),
+                previous.map(|(_, until)| Time(until)),
+            ])?;
+            let (target, name) = (id.to_string(), known.bound_name.as_deref().unwrap_or_default());
+            let before = known.expires_at.map(|at| serde_json::json!({"expiresAt": at}));
+            let after = serde_json::json!({"expiresAt": expires_at, "previousUntil": previous.map(|(_, until)| until)});
+            let deed = Deed::by(&by.name, by.account_id, now, Action::KeyRotated);
+            append(sql, Deed { target: &target, name, before, after: Some(after), ..deed })?;
+            Ok(Ok(ExecutorKey { hash: new.hash, expires_at, previous, ..known }))
         })
         .await
     }
@@ -113,16 +162,20 @@ fn enroll(
     (id, hash): (Uuid, SecretHash),
     now: Timestamp,
 ) -> Sql<Enrolled> {
-    let found: Option<(Word<Uuid>, Word<Uuid>, bool)> = sql
+    let found: Option<(Word<Uuid>, Word<Uuid>, bool, bool)> = sql
         .prepare_cached(
-            "SELECT id, account_id, uses < max_uses FROM enrolment_tokens
-             WHERE hash = ?1 AND revoked_at IS NULL AND expires_at > ?2",
+            "SELECT t.id, t.account_id, t.uses < t.max_uses, a.suspended_at IS NOT NULL
+             FROM enrolment_tokens t JOIN accounts a ON a.id = t.account_id
+             WHERE t.hash = ?1 AND t.revoked_at IS NULL AND t.expires_at > ?2",
         )?
-        .query_row(params![token, Time(now)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row(params![token, Time(now)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
         .optional()?;
-    let Some((Word(token_id), Word(account_id), has_uses_left)) = found else {
+    let Some((Word(token_id), Word(account_id), has_uses_left, is_suspended)) = found else {
         return Ok(Err(IdentityRefused::UnknownKey));
     };
+    if is_suspended {
+        return Ok(Err(IdentityRefused::AccountSuspended));
+    }
 
     // The answer to an enrolment can be lost on its way. Asking again with the same token replaces the key that
     // nobody has used yet, and does not count as another use.
@@ -143,7 +196,7 @@ fn enroll(
         }
     }
 
-    if let Err(refused) = claim_name(None, name, holder(sql, account_id, name, id)?) {
+    if let Err(refused) = claim_name(None, name, holder(sql, account_id, name, id, now)?) {
         return Ok(Err(refused));
     }
     let fixed: Option<Word<Kind>> = sql
@@ -160,6 +213,7 @@ fn enroll(
         account_id,
         hash,
         bound_name: Some(name.to_owned()),
+        expires_at: None,
         enrolment_token_id: Some(token_id),
         created_by: format!("enrolment token {token_id}"),
         created_at: now,
@@ -172,13 +226,20 @@ fn enroll(
 }
 
 /// Who holds `name`, as seen by the key `claimant`.
-pub(super) fn holder(sql: &Connection, account_id: Uuid, name: &str, claimant: Uuid) -> Sql<Holder> {
+pub(super) fn holder(
+    sql: &Connection,
+    account_id: Uuid,
+    name: &str,
+    claimant: Uuid,
+    now: Timestamp,
+) -> Sql<Holder> {
     let of_row: Option<(Word<Uuid>, bool)> = sql
         .prepare_cached(
-            "SELECT e.key_id, k.revoked_at IS NULL FROM executors e JOIN executor_keys k ON k.id = e.key_id
+            "SELECT e.key_id, k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?3)
+             FROM executors e JOIN executor_keys k ON k.id = e.key_id
              WHERE e.account_id = ?1 AND e.name = ?2 AND e.deleted_at IS NULL",
         )?
-        .query_row(params![Word(&account_id), name], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(params![Word(&account_id), name, Time(now)], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     match of_row {
         Some((Word(key), true)) if key != claimant => return Ok(Holder::AnotherLiveKey),
@@ -188,9 +249,10 @@ pub(super) fn holder(sql: &Connection, account_id: Uuid, name: &str, claimant: U
     let is_waited_for = sql
         .prepare_cached(
             "SELECT 1 FROM executor_keys
-             WHERE account_id = ?1 AND bound_name = ?2 AND id <> ?3 AND revoked_at IS NULL",
+             WHERE account_id = ?1 AND bound_name = ?2 AND id <> ?3 AND revoked_at IS NULL
+               AND (expires_at IS NULL OR expires_at > ?4)",
         )?
-        .exists(params![Word(&account_id), name, Word(&claimant)])?;
+        .exists(params![Word(&account_id), name, Word(&claimant), Time(now)])?;
     Ok(match (is_waited_for, of_row) {
         (true, _) => Holder::AnotherKeyInWaiting,
         (false, Some(_)) => Holder::RevokedKey,
@@ -219,8 +281,9 @@ fn revoke(sql: &Connection, id: Uuid, now: Timestamp) -> Sql<()> {
 
 fn insert_key(sql: &Connection, new: &NewKey) -> Sql<ExecutorKey> {
     sql.prepare_cached(
-        "INSERT INTO executor_keys (id, account_id, hash, bound_name, enrolment_token_id, created_by, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO executor_keys
+           (id, account_id, hash, bound_name, enrolment_token_id, created_by, created_at, expires_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
         Word(&new.id),
@@ -230,6 +293,7 @@ fn insert_key(sql: &Connection, new: &NewKey) -> Sql<ExecutorKey> {
         new.enrolment_token_id.as_ref().map(Word),
         new.created_by,
         Time(new.created_at),
+        new.expires_at.map(Time),
     ])?;
     Ok(ExecutorKey {
         id: new.id,
@@ -238,12 +302,18 @@ fn insert_key(sql: &Connection, new: &NewKey) -> Sql<ExecutorKey> {
         bound_name: new.bound_name.clone(),
         created_by: new.created_by.clone(),
         created_at: new.created_at,
+        expires_at: new.expires_at,
+        previous: None,
         revoked_at: None,
     })
 }
 
 fn key_of(row: &Row<'_>) -> Sql<ExecutorKey> {
+    let previous: Option<SecretHash> = row.get("previous_hash")?;
+    let until: Option<Time> = row.get("previous_until")?;
     Ok(ExecutorKey {
+        expires_at: row.get::<_, Option<Time>>("expires_at")?.map(|Time(at)| at),
+        previous: previous.zip(until.map(|Time(at)| at)),
         id: row.get::<_, Word<_>>("id")?.0,
         account_id: row.get::<_, Word<_>>("account_id")?.0,
         hash: row.get("hash")?,

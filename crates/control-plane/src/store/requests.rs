@@ -133,7 +133,7 @@ fn place(
     let Some(direction) = reach::direction(from, &target) else {
         return Ok(Err(RequestRefused::SameVersion(from.clone())));
     };
-    let Offered { artifact, channel } = match offered_artifact(sql, &executor, &target)? {
+    let Offered { artifact, channel, r#type } = match offered_artifact(sql, &executor, &target)? {
         Ok(offered) => offered,
         Err(refused) => return Ok(Err(refused)),
     };
@@ -147,7 +147,7 @@ fn place(
             executor_id: executor.id.to_string(),
             executor_name: executor.name.clone(),
             kind: executor.kind,
-            r#type: executor.kind.as_str().to_owned(),
+            r#type,
             from_version: from.clone(),
             target_version: target,
             hops_to,
@@ -257,6 +257,7 @@ pub(super) fn next_hop(
 pub(super) struct Offered {
     pub artifact: Artifact,
     pub channel: Channel,
+    pub r#type: String,
 }
 
 /// The artifact of a release that the executor can go to in one step.
@@ -269,7 +270,7 @@ pub(super) fn offered_artifact(
         .filter(|release| reach::is_offered(executor.standpoint(), release));
     let offered = release.and_then(|release| {
         let artifact = release.artifacts.into_iter().find(|artifact| artifact.target == executor.target)?;
-        Some(Offered { artifact, channel: release.channel })
+        Some(Offered { artifact, channel: release.channel, r#type: release.r#type })
     });
     let Some(offered) = offered else { return Ok(Err(RequestRefused::ReleaseNotFound(target.clone()))) };
     let from = &executor.current_version;

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_revisions.sql"),
     include_str!("migrations/0006_windows.sql"),
     include_str!("migrations/0007_steps.sql"),
+    include_str!("migrations/0008_people.sql"),
 ];
 
 /// Why the database cannot be opened.
@@ -118,6 +119,10 @@ mod tests {
             .execute_batch(
                 "PRAGMA user_version = 1;
                  INSERT INTO accounts VALUES ('a', 'default', 0);
+                 INSERT INTO accounts VALUES ('b', 'second', 1);
+                 INSERT INTO user_tokens VALUES ('t1', 'a', 'owner', x'01', 5, NULL);
+                 INSERT INTO user_tokens VALUES ('t2', 'a', 'jane', x'02', 6, 7);
+                 INSERT INTO user_tokens VALUES ('t3', 'b', 'owner', x'03', 8, NULL);
                  INSERT INTO executor_keys VALUES ('k', 'a', x'00', 'host-1', NULL, 'owner', 0, NULL);
                  INSERT INTO executors VALUES
                    ('e', 'a', 'k', 1, 'host-1', 'agent', '1.0.0', 'stable', 't', '{}', NULL, 0, 0, 0, NULL);",
@@ -129,6 +134,25 @@ mod tests {
             .query_row("SELECT name, checks FROM executors", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .unwrap();
         assert_eq!(kept, ("host-1".to_owned(), "[]".to_owned()));
+        for (question, expected) in [
+            ("SELECT group_concat(id || ':' || is_founding, ',' ORDER BY id) FROM accounts", "a:1,b:0"),
+            ("SELECT group_concat(id || ':' || name, ',' ORDER BY id) FROM users", "t1:owner,t2:jane"),
+            (
+                "SELECT group_concat(account_id || ':' || user_id || ':' || role || ':' || is_release_manager,
+                   ',' ORDER BY account_id)
+                 FROM memberships",
+                "a:t1:owner:1,b:t1:owner:1",
+            ),
+            (
+                "SELECT group_concat(id || ':' || user_id || ':' || hex(hash) || ':' || coalesce(revoked_at, '-'),
+                   ',' ORDER BY id)
+                 FROM personal_tokens",
+                "t1:t1:01:-,t2:t2:02:7,t3:t1:03:-",
+            ),
+        ] {
+            let found: String = sql.query_row(question, [], |row| row.get(0)).unwrap();
+            assert_eq!(found, expected);
+        }
     }
 
     #[test]

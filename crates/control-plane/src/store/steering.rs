@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::column::{Time, Word};
 use super::requests::{RequestRefused, offered_artifact};
 use super::upgrades::{note, open_id};
-use super::{Person, Sql, Store, StoreError, events, executors, upgrade_rows as rows};
+use super::{Person, Sql, Store, StoreError, events, executors, steps, upgrade_rows as rows};
 use crate::executor::Snapshot;
 use crate::upgrade::{self, Ask, Facts, NotAllowed, Upgrade};
 
@@ -295,7 +295,7 @@ pub(super) fn facts(sql: &Connection, upgrade: &Upgrade, calendar: Option<Wait>)
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )
         .optional()?;
-    Ok(Facts { open_prerequisites: Vec::new(), older, calendar })
+    Ok(Facts { open_prerequisites: steps::open_prerequisites(sql, upgrade)?, older, calendar })
 }
 
 fn keep(

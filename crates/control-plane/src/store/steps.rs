@@ -104,7 +104,6 @@ impl Store {
 }
 
 /// The numbers of the prerequisites that nobody has acknowledged.
-#[allow(dead_code, reason = "the gate of an upgrade asks for them")]
 pub(super) fn open_prerequisites(sql: &Connection, upgrade: &Upgrade) -> Sql<Vec<u32>> {
     let steps = numbered(sql, upgrade, Part::Prerequisites)?.into_iter();
     Ok(steps.filter(|step| step.acknowledged_by.is_none()).map(|step| step.number).collect())

@@ -1,88 +1,16 @@
-//! Accounts, people's tokens and enrolment tokens.
+//! Enrolment tokens.
 
 use jiff::Timestamp;
-use novacula_protocol::people::{Action, Role};
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use novacula_protocol::people::Action;
+use rusqlite::{Connection, Row, named_params, params};
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Time, Word};
-use super::{Sql, Store, StoreError};
+use super::{Person, Sql, Store, StoreError};
 use crate::key::EnrolmentToken;
-use crate::secrets::SecretHash;
-
-/// Who a person's token stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Person {
-    /// The account it acts in.
-    pub account_id: Uuid,
-    /// Who it is.
-    pub user_id: Uuid,
-    /// For the record of who asked.
-    pub name: String,
-    /// What it may do in the account.
-    pub role: Role,
-    /// It may publish releases.
-    pub is_release_manager: bool,
-    /// The account is the first one, whose owner keeps the house for the others.
-    pub is_in_founding_account: bool,
-}
 
 impl Store {
-    /// On the first start: creates the default account with one token for its owner. `false` when there is one.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn found_account(
-        &self,
-        ids: [Uuid; 2],
-        owner: SecretHash,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.write(move |sql| {
-            if sql.prepare("SELECT 1 FROM accounts")?.exists([])? {
-                return Ok(false);
-            }
-            let [account, token] = ids;
-            sql.execute(
-                "INSERT INTO accounts (id, name, created_at) VALUES (?1, 'default', ?2)",
-                params![Word(&account), Time(now)],
-            )?;
-            sql.execute(
-                "INSERT INTO user_tokens (id, account_id, user_name, hash, created_at) VALUES (?1, ?2, 'owner', ?3, ?4)",
-                params![Word(&token), Word(&account), owner, Time(now)],
-            )?;
-            Ok(true)
-        })
-        .await
-    }
-
-    /// Whose token this is.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn person(&self, token: SecretHash) -> Result<Option<Person>, StoreError> {
-        self.read(move |sql| {
-            sql.prepare_cached(
-                "SELECT id, account_id, user_name, account_id = (SELECT min(id) FROM accounts)
-                 FROM user_tokens WHERE hash = ?1 AND revoked_at IS NULL",
-            )?
-            .query_row(params![token], |row| {
-                Ok(Person {
-                    user_id: row.get::<_, Word<_>>(0)?.0,
-                    account_id: row.get::<_, Word<_>>(1)?.0,
-                    name: row.get(2)?,
-                    // Every token there is was made for an owner.
-                    role: Role::Owner,
-                    is_release_manager: true,
-                    is_in_founding_account: row.get(3)?,
-                })
-            })
-            .optional()
-        })
-        .await
-    }
-
     /// Keeps an enrolment token.
     ///
     /// # Errors

@@ -141,10 +141,12 @@ mod tests {
         let store = Store::open(&folder.path().join("novacula.sqlite")).unwrap();
         let (broken, fine) = tokio::join!(
             store.write::<(), _>(|sql| {
-                sql.execute("INSERT INTO accounts VALUES ('1', 'half', 0)", [])?;
+                sql.execute("INSERT INTO accounts (id, name, created_at) VALUES ('1', 'half', 0)", [])?;
                 panic!("on purpose")
             }),
-            store.write(|sql| sql.execute("INSERT INTO accounts VALUES ('2', 'whole', 0)", [])),
+            store
+                .write(|sql| sql
+                    .execute("INSERT INTO accounts (id, name, created_at) VALUES ('2', 'whole', 0)", [])),
         );
         assert!(matches!(broken, Err(StoreError::Failed(_))));
         assert_eq!(fine, Ok(1));
@@ -157,7 +159,12 @@ mod tests {
     async fn a_store_that_cannot_write_does_not_answer_that_it_can() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("novacula.sqlite")).unwrap();
-        store.write(|sql| sql.execute("INSERT INTO accounts VALUES ('1', 'one', 0)", [])).await.unwrap();
+        store
+            .write(|sql| {
+                sql.execute("INSERT INTO accounts (id, name, created_at) VALUES ('1', 'one', 0)", [])
+            })
+            .await
+            .unwrap();
         assert_eq!(store.ping().await, Ok(()));
         // Taken as any other piece of work, but no row can be changed.
         let refuse = "CREATE TRIGGER full BEFORE UPDATE ON accounts BEGIN SELECT RAISE(ABORT, 'full'); END";
@@ -174,7 +181,9 @@ mod tests {
         let writes: Vec<_> = (0..1_000)
             .map(|n| {
                 let store = store.clone();
-                let insert = format!("INSERT INTO accounts VALUES ('{n}', 'one of many', 0)");
+                let insert = format!(
+                    "INSERT INTO accounts (id, name, created_at) VALUES ('{n}', 'one of many {n}', 0)"
+                );
                 tokio::spawn(async move { store.write(move |sql| sql.execute(&insert, [])).await })
             })
             .collect();

@@ -96,7 +96,8 @@ impl Enroll {
                 let request = EnrolmentTokenRequest { max_uses, expires_at };
                 Ok(control_plane.post("/enrolment-tokens", &request)?)
             }
-            _ => Ok(control_plane.post("/executor-keys", &ExecutorKeyRequest { name: self.name.clone() })?),
+            _ => Ok(control_plane
+                .post("/executor-keys", &ExecutorKeyRequest { name: self.name.clone(), expires_at: None })?),
         }
     }
 }

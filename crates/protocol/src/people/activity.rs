@@ -44,6 +44,9 @@ pub enum Action {
     /// A key ended.
     #[serde(rename = "key.revoked")]
     KeyRevoked,
+    /// A key got a new secret.
+    #[serde(rename = "key.rotated")]
+    KeyRotated,
     /// A person made an enrolment token.
     #[serde(rename = "enrolmentToken.issued")]
     EnrolmentTokenIssued,
@@ -131,6 +134,45 @@ pub enum Action {
     /// It completed, failed, went back or was not picked up in time.
     #[serde(rename = "upgrade.ended")]
     UpgradeEnded,
+    /// An account was made.
+    #[serde(rename = "account.created")]
+    AccountCreated,
+    /// It has another name.
+    #[serde(rename = "account.renamed")]
+    AccountRenamed,
+    /// It only keeps its lists.
+    #[serde(rename = "account.suspended")]
+    AccountSuspended,
+    /// It can act again.
+    #[serde(rename = "account.resumed")]
+    AccountResumed,
+    /// Somebody came into an account.
+    #[serde(rename = "user.added")]
+    UserAdded,
+    /// Their role, their rights or how they log in.
+    #[serde(rename = "user.changed")]
+    UserChanged,
+    /// They are in the account no longer.
+    #[serde(rename = "user.removed")]
+    UserRemoved,
+    /// A one-time password was made up for them.
+    #[serde(rename = "user.passwordReset")]
+    UserPasswordReset,
+    /// They changed their password.
+    #[serde(rename = "user.passwordChanged")]
+    UserPasswordChanged,
+    /// A person made a token.
+    #[serde(rename = "token.issued")]
+    TokenIssued,
+    /// A person's token ended.
+    #[serde(rename = "token.revoked")]
+    TokenRevoked,
+    /// Somebody logged in.
+    #[serde(rename = "session.opened")]
+    SessionOpened,
+    /// Somebody logged out.
+    #[serde(rename = "session.ended")]
+    SessionEnded,
 }
 
 impl std::fmt::Display for Action {

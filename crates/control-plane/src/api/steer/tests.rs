@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use crate::in_process::{Answered, ControlPlane, OWNER, reported, said};
 
+mod gates;
+
 /// An upgrade of one executor, and what is said about it.
 struct Scene {
     control_plane: ControlPlane,

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use crate::in_process::{ControlPlane, TARGET, comment, reported, signer};
 
 const PROBE: &str = "<b>\"'; DROP TABLE acknowledgements; --</b>\n2. \u{1b}[2J";
-const BOB: &str = "<b>bob\"'; DROP TABLE activity; --</b>";
+const BOB: &str = "bob@example.com";
 const NOBODY: &str = "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c";
 
 /// An upgrade of `host-1` to a release with two steps before and one after it: its key and the path of the upgrade.
