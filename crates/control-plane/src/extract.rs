@@ -12,8 +12,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::operation::Parameter;
+use crate::operation::{HowOften, Parameter};
 use crate::problem::ApiError;
+use crate::secrets::unhex;
 
 /// Refuses a query parameter that the operation does not have: a misspelt filter would select everything.
 pub(crate) fn only_known(known: &[Parameter], parts: &Parts) -> Result<(), ApiError> {
@@ -25,11 +26,17 @@ pub(crate) fn only_known(known: &[Parameter], parts: &Parts) -> Result<(), ApiEr
             let here = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             return Err(ApiError::invalid(format!("there is no query parameter `{name}` here, only {here}")));
         };
-        if !parameter.is_repeatable && pairs[..at].iter().any(|(before, _)| before == name) {
+        if parameter.how_often != HowOften::Many && pairs[..at].iter().any(|(before, _)| before == name) {
             return Err(ApiError::invalid(format!("`{name}` must stand once, it stands twice")));
         }
     }
-    Ok(())
+    let needed = |parameter: &&Parameter| parameter.how_often == HowOften::Once;
+    match known.iter().filter(needed).find(|it| pairs.iter().all(|(name, _)| name != it.name)) {
+        Some(missing) => {
+            Err(ApiError::invalid(format!("`{}` must be given: {}", missing.name, missing.about)))
+        }
+        None => Ok(()),
+    }
 }
 
 /// A JSON body, whatever the content type says.
@@ -171,9 +178,24 @@ impl ListQuery {
         let read = |cursor: &String| cursor.parse().map_err(|_| bad_cursor());
         self.cursor.as_ref().map(read).transpose()
     }
+
+    /// The cursor of a list that is ordered by a number. The store counts in signed numbers.
+    pub(crate) fn cursor_number(&self) -> Result<Option<u64>, ApiError> {
+        let read = |cursor: &String| cursor.parse::<i64>().ok()?.try_into().ok();
+        self.cursor.as_ref().map(|cursor| read(cursor).ok_or_else(bad_cursor)).transpose()
+    }
+
+    /// The cursor of a list that is ordered by name: a place in the order, which need not be the name of anybody.
+    pub(crate) fn cursor_name(&self) -> Result<Option<String>, ApiError> {
+        let read = |cursor: &String| {
+            let name = unhex(cursor).filter(|name| !name.is_empty())?;
+            Some(String::from_utf8_lossy(&name).into_owned())
+        };
+        self.cursor.as_ref().map(|cursor| read(cursor).ok_or_else(bad_cursor)).transpose()
+    }
 }
 
-pub(crate) fn bad_cursor() -> ApiError {
+fn bad_cursor() -> ApiError {
     ApiError::invalid("`cursor` must be the `nextCursor` of the page before")
 }
 

@@ -11,7 +11,7 @@ use novacula_protocol::problem::ErrorBody;
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
-use crate::operation::{Content, Operation};
+use crate::operation::{Content, HowOften, Operation};
 use crate::right::Right;
 use crate::routes;
 use schemas::{Schemas, Side};
@@ -97,11 +97,17 @@ fn parameters(operation: &Operation, schemas: &mut Schemas) -> Vec<Value> {
         .collect();
     all.extend(operation.query.iter().map(|parameter| {
         let schema = schemas.of(parameter.describe, Side::Asked);
-        let schema = match parameter.is_repeatable {
-            true => json!({"type": "array", "items": schema}),
-            false => schema,
+        let schema = match parameter.how_often {
+            HowOften::Many => json!({"type": "array", "items": schema}),
+            HowOften::AtMostOnce | HowOften::Once => schema,
         };
-        json!({"name": parameter.name, "in": "query", "description": parameter.about, "schema": schema})
+        json!({
+            "name": parameter.name,
+            "in": "query",
+            "required": parameter.how_often == HowOften::Once,
+            "description": parameter.about,
+            "schema": schema,
+        })
     }));
     all
 }

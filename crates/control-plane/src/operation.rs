@@ -10,7 +10,8 @@
 //! ```
 //!
 //! - The right is enforced before the handler runs; its `Person` (or `KeyHolder`) is there for the handler to take.
-//! - `.query::<T>(name, …)` for each query parameter: any other is refused before the handler runs.
+//! - `.query::<T>(name, …)` for each query parameter (`query_needed`, `query_many`): any other is refused before the
+//!   handler runs.
 //! - `.takes::<T>(example)` for a JSON body, `.answers::<T>(status, example)` or `.lists::<T>(example)` for what comes
 //!   back. `T` derives `JsonSchema`; examples are in `example.rs`.
 //! - `.refuses(…)` for each error that is the operation's own, from `refusal.rs`. Those that come with the right, with a
@@ -66,8 +67,15 @@ pub(crate) struct Parameter {
     pub name: &'static str,
     pub about: &'static str,
     pub describe: Describe,
-    /// It may stand several times.
-    pub is_repeatable: bool,
+    pub how_often: HowOften,
+}
+
+/// How often a query parameter may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HowOften {
+    AtMostOnce,
+    Once,
+    Many,
 }
 
 /// What a body looks like.
@@ -135,26 +143,26 @@ impl Operation {
 
     /// A query parameter that stands at most once.
     pub(crate) fn query<T: JsonSchema>(self, name: &'static str, about: &'static str) -> Self {
-        self.parameter::<T>(name, about, false)
+        self.parameter::<T>(name, about, HowOften::AtMostOnce)
+    }
+
+    /// A query parameter without which there is no answer.
+    pub(crate) fn query_needed<T: JsonSchema>(self, name: &'static str, about: &'static str) -> Self {
+        self.parameter::<T>(name, about, HowOften::Once)
     }
 
     /// A query parameter that may stand several times.
     pub(crate) fn query_many<T: JsonSchema>(self, name: &'static str, about: &'static str) -> Self {
-        self.parameter::<T>(name, about, true)
+        self.parameter::<T>(name, about, HowOften::Many)
     }
 
     fn parameter<T: JsonSchema>(
         mut self,
         name: &'static str,
         about: &'static str,
-        is_repeatable: bool,
+        how_often: HowOften,
     ) -> Self {
-        self.query.push(Parameter {
-            name,
-            about,
-            describe: SchemaGenerator::subschema_for::<T>,
-            is_repeatable,
-        });
+        self.query.push(Parameter { name, about, describe: SchemaGenerator::subschema_for::<T>, how_often });
         self
     }
 

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use novacula_protocol::people::{Activity, ActivityVerdict};
 
 use crate::app::App;
-use crate::extract::{ListQuery, bad_cursor, word};
+use crate::extract::{ListQuery, word};
 use crate::problem::{Answer, ApiError};
 use crate::store::{Person, Wanted};
 
@@ -48,9 +48,7 @@ pub(crate) async fn list(
     if is_csv && !query.is_limited {
         query.limit = MAX_EXPORT;
     }
-    let read =
-        |cursor: &String| cursor.parse::<i64>().ok().and_then(|id| id.try_into().ok()).ok_or_else(bad_cursor);
-    wanted.before = query.cursor.as_ref().map(read).transpose()?;
+    wanted.before = query.cursor_number()?;
     wanted.limit = query.limit + 1;
     let rows = app.store.activity(person.account_id, wanted).await?;
     let page = query.page(rows.into_iter(), |entry| entry.id.to_string());

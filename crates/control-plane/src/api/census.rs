@@ -13,10 +13,10 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::executor::Snapshot;
-use crate::extract::{KindOf, ListQuery, bad_cursor, word};
+use crate::extract::{KindOf, ListQuery, word};
 use crate::presence::presence;
 use crate::problem::{Answer, ApiError};
-use crate::secrets::{hex, unhex};
+use crate::secrets::hex;
 use crate::store::Person;
 
 /// How many executors are looked at with the memory locked.
@@ -41,12 +41,7 @@ pub(crate) async fn needs_upgrade(
     query: ListQuery,
 ) -> Answer<Json<Page<NeedsUpgrade>>> {
     let target = target(&query)?;
-    let after = match &query.cursor {
-        Some(cursor) => {
-            Some(unhex(cursor).and_then(|name| String::from_utf8(name).ok()).ok_or_else(bad_cursor)?)
-        }
-        None => None,
-    };
+    let after = query.cursor_name()?;
     let releases = app.store.releases(person.account_id, Some(kind), None, None).await?;
     let now = app.clock.now();
     let lower = of_kind(&app, person.account_id, kind, after)

@@ -14,10 +14,10 @@ use semver::Version;
 
 use crate::app::App;
 use crate::executor::Snapshot;
-use crate::extract::{Id, ListQuery, bad_cursor, word};
+use crate::extract::{Id, ListQuery, word};
 use crate::presence::presence;
 use crate::problem::{Answer, ApiError};
-use crate::secrets::{hex, unhex};
+use crate::secrets::hex;
 use crate::store::Person;
 
 /// How many executors are looked at with the memory locked.
@@ -75,14 +75,7 @@ pub(crate) async fn list(
     query: ListQuery,
 ) -> Answer<Json<Page<Executor>>> {
     let filter = Filter::read(&query)?;
-    let mut after = match &query.cursor {
-        Some(cursor) => {
-            // Only a place in the order: it need not be the name of anybody.
-            let name = unhex(cursor).filter(|name| !name.is_empty()).ok_or_else(bad_cursor)?;
-            Some(String::from_utf8_lossy(&name).into_owned())
-        }
-        None => None,
-    };
+    let mut after = query.cursor_name()?;
     let now = app.clock.now();
     let mut found = Vec::new();
     loop {

@@ -10,7 +10,7 @@ use novacula_protocol::people::{LastSuccessful, Page, Revision, RollbackRequest,
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::extract::{Body, Id, ListQuery, bad_cursor};
+use crate::extract::{Body, Id, ListQuery};
 use crate::problem::{Answer, ApiError};
 use crate::store::Person;
 
@@ -21,8 +21,7 @@ pub(crate) async fn list(
     query: ListQuery,
 ) -> Answer<Json<Page<Revision>>> {
     app.fleet.executor(person.account_id, id).ok_or_else(|| ApiError::not_found("executor"))?;
-    let before = query.cursor.as_ref().map(|cursor| cursor.parse().map_err(|_| bad_cursor())).transpose()?;
-    let rows = app.store.revisions(id, before, query.limit + 1).await?;
+    let rows = app.store.revisions(id, query.cursor_number()?, query.limit + 1).await?;
     Ok(Json(query.page(rows.into_iter(), |revision| revision.revision.to_string())))
 }
 
@@ -35,7 +34,10 @@ pub(crate) async fn roll_back(
 ) -> Answer<(StatusCode, Json<Upgrade>)> {
     app.fleet.executor(person.account_id, id).ok_or_else(|| ApiError::not_found("executor"))?;
     let number = asked.target_revision;
-    let found = app.store.revision(id, number).await?.ok_or_else(|| ApiError::not_found("revision"))?;
+    let no_such = || ApiError::not_found("revision");
+    // The store counts in signed numbers.
+    i64::try_from(number).map_err(|_| no_such())?;
+    let found = app.store.revision(id, number).await?.ok_or_else(no_such)?;
     if found.status != Stage::Completed {
         let sentence = format!(
             "revision {number} is one that ended {}; choose one that completed, or the last successful one",

@@ -251,7 +251,7 @@ fn revisions() -> [Operation; 3] {
     [
         get("/executors/{id}/revisions", "listRevisions", Right::See, revisions::list)
             .summary("What ran on an executor and what was tried, newest first; added to, never changed")
-            .lists::<Revision>(example::REVISION),
+            .lists_by::<shape::EntryCursor, Revision>(example::REVISION),
         post("/executors/{id}/rollback", "rollBackExecutor", Right::Steer, revisions::roll_back)
             .summary("Asks for the version of an earlier revision, as a new upgrade and a new revision")
             .takes::<RollbackRequest>(example::ROLLBACK_REQUEST)
@@ -279,11 +279,11 @@ fn many_at_once() -> [Operation; 6] {
             .answers::<BTreeMap<String, u64>>(200, example::VERSIONS),
         get("/releases/{kind}/needs-upgrade", "listNeedsUpgrade", Right::See, census::needs_upgrade)
             .summary("The executors of a kind that run something lower, by name")
-            .query::<Version>("targetVersion", "The version that shall run; must be given")
-            .lists::<NeedsUpgrade>(example::NEEDS_UPGRADE),
+            .query_needed::<Version>("targetVersion", "the version that shall run")
+            .lists_by::<shape::NameCursor, NeedsUpgrade>(example::NEEDS_UPGRADE),
         post("/releases/{kind}/batch-upgrade", "requestBatch", Right::Steer, batches::create)
             .summary("Asks for upgrades of many executors, one after the other or some at once")
-            .query::<Version>("targetVersion", "The version that shall run; must be given")
+            .query_needed::<Version>("targetVersion", "the version that shall run")
             .takes::<BatchRequest>(example::BATCH_REQUEST)
             .answers::<Batch>(202, example::BATCH),
         get("/batches", "listBatches", Right::See, batches::list)

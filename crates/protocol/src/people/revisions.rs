@@ -33,7 +33,7 @@ pub struct Revision {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RollbackRequest {
     /// A revision that completed; its version is asked for, as a new upgrade and a new revision.
-    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 9_223_372_036_854_775_807_u64)))]
     pub target_revision: u64,
     /// For people.
     #[cfg_attr(feature = "schema", schemars(length(max = 4096)))]
