@@ -40,7 +40,7 @@ need lintian lintian
 need perl perl
 need sqlite3 sqlite3
 need jq jq
-has python3 && ! python3 -c 'import ensurepip, venv' 2>/dev/null && packages="$packages python3-venv"
+{ has python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; } || packages="$packages python3-venv"
 /usr/bin/python3 -c 'import prometheus_client' 2>/dev/null || packages="$packages python3-prometheus-client"
 if [ -n "$packages" ]; then
     if ! has apt-get; then

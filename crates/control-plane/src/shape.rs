@@ -80,7 +80,20 @@ shapes! {
     Bytes = |_generator| json_schema!({"type": "string", "format": "binary"});
 
     /// The form of an upload.
-    UploadForm = |generator| json_schema!({
+    UploadForm = |generator| upload_form(generator);
+}
+
+fn upload_form(generator: &mut SchemaGenerator) -> Schema {
+    let steps = json_schema!({
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": {
+            "type": "array",
+            "items": {"type": "string", "minLength": 1, "maxLength": 4_096},
+            "maxItems": 50,
+        },
+    });
+    json_schema!({
         "type": "object",
         "properties": {
             // Releases of operators cannot be kept yet.
@@ -89,8 +102,8 @@ shapes! {
             "channel": generator.subschema_for::<Channel>(),
             "notes": {"type": "string", "maxLength": MAX_NOTES},
             "type": {"type": "string", "pattern": "^[a-z0-9-]{1,64}$", "description": "Its kind, where it is not given"},
-            "prerequisites": {"type": "string", "description": "A JSON list of at most 50 texts"},
-            "postrequisites": {"type": "string", "description": "A JSON list of at most 50 texts"},
+            "prerequisites": steps,
+            "postrequisites": steps,
             "target": {"type": "string", "description": "Must be the signed one, where it is given"},
             "signature": {
                 "type": "string",
@@ -101,5 +114,5 @@ shapes! {
         },
         "required": ["kind", "version", "signature", "artifact"],
         "additionalProperties": false,
-    });
+    })
 }

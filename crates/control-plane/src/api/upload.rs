@@ -163,10 +163,10 @@ fn steps(name: &str, text: Option<String>) -> Answer<Option<Vec<String>>> {
 
 async fn text(mut field: Field<'_>, name: &str) -> Answer<String> {
     // One byte more than is looked at, so that too long a signature is refused as one.
-    let most = match name {
-        "signature" => MAX_SIGNATURE_BYTES + 1,
-        "prerequisites" | "postrequisites" => MAX_STEPS_BYTES,
-        _ => 4 * MAX_NOTES,
+    let (most, is_plain) = match name {
+        "signature" => (MAX_SIGNATURE_BYTES + 1, false),
+        "prerequisites" | "postrequisites" => (MAX_STEPS_BYTES, false),
+        _ => (4 * MAX_NOTES, true),
     };
     let mut bytes = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(broken)? {
@@ -176,7 +176,7 @@ async fn text(mut field: Field<'_>, name: &str) -> Answer<String> {
         bytes.extend_from_slice(&chunk[..chunk.len().min(most - bytes.len())]);
     }
     match String::from_utf8(bytes) {
-        Ok(text) if name != "signature" && text.chars().count() > MAX_NOTES => Err(too_long(name)),
+        Ok(text) if is_plain && text.chars().count() > MAX_NOTES => Err(too_long(name)),
         Ok(text) => Ok(text),
         Err(_) if name == "signature" => Err(refused(&Refusal::new(
             RefusalCode::SignatureMalformed,
