@@ -73,6 +73,7 @@ refusals! {
     EXECUTOR_OFFLINE = 409 "executor_offline" "the executor must be online, `host-1` was last heard at 2026-11-21T08:00:00Z; look after its host, then request again";
     UPGRADE_ALREADY_PENDING = 409 "upgrade_already_pending" "the executor has an upgrade that has not ended; wait for its end, then request again";
     RELEASE_NOT_FOUND = 404 "release_not_found" "1.5.0 is not among the releases that are offered to this executor: it must be published, of its kind, in its channel and built for its target";
+    ALREADY_THERE = 409 "already_there" "the executor runs 1.5.0 already";
     RELEASE_UNREACHABLE = 409 "release_unreachable" "3.0.0 cannot be reached from 1.4.2 in one step: it requires upgrade to 2.x first";
 
     // Steering

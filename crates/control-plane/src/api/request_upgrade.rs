@@ -119,7 +119,7 @@ impl From<RequestRefused> for ApiError {
             RequestRefused::AlreadyPending { upgrade_id } => {
                 Self::conflict("upgrade_already_pending", message).with("upgradeId", upgrade_id)
             }
-            RequestRefused::SameVersion(_) => Self::invalid(message),
+            RequestRefused::SameVersion(_) => Self::conflict("already_there", message),
             RequestRefused::ReleaseNotFound(_) => {
                 Self::new(StatusCode::NOT_FOUND, "release_not_found", message)
             }

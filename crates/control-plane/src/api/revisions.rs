@@ -112,7 +112,7 @@ mod tests {
         let nowhere = control_plane.post(&format!("{path}/rollback"), json!({"targetRevision": 9})).await;
         assert_eq!(nowhere.problem(), (404, "not_found".to_owned()));
         let here = control_plane.post(&format!("{path}/rollback"), json!({"targetRevision": 3})).await;
-        assert_eq!(here.problem(), (400, "invalid_request".to_owned()), "it runs there");
+        assert_eq!(here.problem(), (409, "already_there".to_owned()), "it runs there");
 
         let back = control_plane.post(&format!("{path}/rollback/last-successful"), json!({})).await.ok();
         assert_eq!((&back["targetVersion"], &back["direction"]), (&json!("1.0.0"), &json!("downgrade")));

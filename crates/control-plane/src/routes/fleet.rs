@@ -66,6 +66,7 @@ fn steering() -> [Operation; 3] {
                 refusal::EXECUTOR_OFFLINE,
                 refusal::UPGRADE_ALREADY_PENDING,
                 refusal::RELEASE_NOT_FOUND,
+                refusal::ALREADY_THERE,
                 refusal::RELEASE_UNREACHABLE,
             ]),
         get("/upgrades", "listUpgrades", Right::See, upgrades::list)

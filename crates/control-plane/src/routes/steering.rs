@@ -26,8 +26,12 @@ const IN_THE_WAY: [Refusal; 6] = [
 ];
 
 /// What stops a new attempt.
-const NO_NEW_ATTEMPT: [Refusal; 3] =
-    [refusal::UPGRADE_ALREADY_PENDING, refusal::RELEASE_NOT_FOUND, refusal::RELEASE_UNREACHABLE];
+const NO_NEW_ATTEMPT: [Refusal; 4] = [
+    refusal::UPGRADE_ALREADY_PENDING,
+    refusal::ALREADY_THERE,
+    refusal::RELEASE_NOT_FOUND,
+    refusal::RELEASE_UNREACHABLE,
+];
 
 pub(super) fn operations() -> Vec<Operation> {
     let mut all = area("steering", before_it_runs().into_iter().chain(while_it_runs()).chain(looks()));
@@ -242,10 +246,11 @@ fn four_eyes() -> [Operation; 2] {
 }
 
 fn revisions() -> [Operation; 3] {
-    const NOT_REQUESTED: [Refusal; 4] = [
+    const NOT_REQUESTED: [Refusal; 5] = [
         refusal::EXECUTOR_OFFLINE,
         refusal::UPGRADE_ALREADY_PENDING,
         refusal::RELEASE_NOT_FOUND,
+        refusal::ALREADY_THERE,
         refusal::RELEASE_UNREACHABLE,
     ];
     [

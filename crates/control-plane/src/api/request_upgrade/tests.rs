@@ -55,7 +55,7 @@ async fn a_request_is_refused_with_the_reason() {
         ("there is none", "9.9.9", (404, "release_not_found"), "9.9.9"),
         ("it is a draft", "1.6.0", (404, "release_not_found"), "published"),
         ("it is on a wider channel", "1.7.0", (404, "release_not_found"), "channel"),
-        ("it runs already", "1.5.0", (400, "invalid_request"), "runs 1.5.0 already"),
+        ("it runs already", "1.5.0", (409, "already_there"), "runs 1.5.0 already"),
         ("it is two majors away", "3.0.0", (409, "release_unreachable"), "requires upgrade to 2.x first"),
     ] {
         let refused = control_plane.request(&id, version).await;

@@ -231,7 +231,7 @@ async fn a_failure_is_retried_as_a_new_attempt_from_what_runs_now() {
     scene.control_plane.post(&format!("/api/v1/upgrades/{id}/abandon"), why()).await.ok();
     scene.control_plane.sync(&scene.key, said("host-1", "1.1.0")).await.ok();
     let refused = scene.ask("retry", json!({})).await;
-    assert_eq!(refused.problem(), (400, "invalid_request".to_owned()), "it runs there already");
+    assert_eq!(refused.problem(), (409, "already_there".to_owned()), "it runs there already");
 }
 
 #[tokio::test]
