@@ -17,6 +17,7 @@ golden! {
     ENROLMENT_TOKEN_REQUEST = "enrolment-token-request";
     EXECUTOR = "executor";
     EXECUTOR_LISTED = "executor-listed";
+    EXECUTOR_KEY = "executor-key";
     EXECUTOR_KEY_REQUEST = "executor-key-request";
     EXECUTOR_KEY_ROTATION = "executor-key-rotation";
     ISSUED_SECRET = "issued-secret";
@@ -57,11 +58,6 @@ pub(crate) const ACTIVITY_VERDICT: &str = r#"{
 pub(crate) const ENROLMENT_TOKEN: &str = r#"{
     "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "maxUses": 100, "uses": 12, "expiresAt": "2027-01-01T00:00:00Z",
     "createdBy": "alice", "createdAt": "2026-11-21T08:00:00Z", "revokedAt": null
-}"#;
-
-pub(crate) const EXECUTOR_KEY: &str = r#"{
-    "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "name": "host-1", "createdBy": "alice",
-    "createdAt": "2026-11-21T08:00:00Z", "expiresAt": null, "previousUntil": "2026-11-22T08:00:00Z", "revokedAt": null
 }"#;
 
 pub(crate) const EXPLANATION: &str = r#"{

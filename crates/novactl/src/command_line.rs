@@ -12,7 +12,9 @@ use crate::connection;
 use crate::control_plane::ControlPlane;
 use crate::ending::{Ending, Failure, wrong_usage};
 use crate::terminal::Terminal;
-use crate::{activity, batch, executor, four_eyes, freeze, release, upgrade, window};
+use crate::{
+    account, activity, batch, executor, four_eyes, freeze, release, token, upgrade, user, window,
+};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 failed (also: a watched upgrade did not complete), 2 wrong usage, 3 nothing to do, \
@@ -59,6 +61,15 @@ enum Command {
     /// Let a second person approve upgrades
     #[command(subcommand)]
     FourEyes(four_eyes::Command),
+    /// Make, suspend and resume accounts
+    #[command(subcommand)]
+    Account(account::Command),
+    /// Say who is in the account, and as what
+    #[command(subcommand)]
+    User(user::Command),
+    /// Make and end tokens of yours
+    #[command(subcommand)]
+    Token(token::Command),
     /// See who did what, when and why
     #[command(subcommand)]
     Activity(activity::Command),
@@ -82,6 +93,9 @@ impl CommandLine {
             Command::Completions(completions) => completions.run(&terminal),
             Command::Release(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Executor(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
+            Command::Account(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
+            Command::User(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
+            Command::Token(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Activity(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Window(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Batch(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),

@@ -3,6 +3,7 @@
 mod agent_config;
 mod enroll;
 mod explain;
+mod key;
 mod list;
 mod new_file;
 mod preflight;
@@ -22,6 +23,9 @@ pub const EXECUTORS: &str = "/executors";
 pub enum Command {
     Enroll(enroll::Enroll),
     Explain(explain::Explain),
+    /// List, rotate and revoke the keys of executors
+    #[command(subcommand)]
+    Key(key::Command),
     List(list::List),
     Preflight(preflight::Ask),
     Revisions(revisions::Revisions),
@@ -36,6 +40,7 @@ impl Command {
         match self {
             Self::Enroll(enroll) => enroll.run(control_plane, terminal),
             Self::Explain(explain) => explain.run(control_plane, terminal),
+            Self::Key(command) => command.run(control_plane, terminal),
             Self::List(list) => list.run(control_plane, terminal),
             Self::Preflight(ask) => ask.run(control_plane, terminal),
             Self::Revisions(revisions) => revisions.run(control_plane, terminal),

@@ -3,6 +3,7 @@
 //! Everything it does is a call of the control plane's API for people; it keeps no state of its own. `terminal` is the
 //! only home of printing, `control_plane` the only home of network.
 
+mod account;
 mod activity;
 mod answer;
 mod batch;
@@ -19,7 +20,9 @@ mod freeze;
 mod release;
 mod selector;
 mod terminal;
+mod token;
 mod upgrade;
+mod user;
 mod window;
 
 pub use command_line::run;

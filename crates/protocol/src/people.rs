@@ -28,7 +28,7 @@ pub use census::{Batch, BatchItem, BatchRequest, NeedsUpgrade, Outcome};
 pub use checks::{Checked, Preflight, PreflightRequest};
 pub use explanation::{Explanation, Rule};
 pub use freezes::{Freeze, FreezeRequest};
-pub use keys::{ExecutorKeyRotation, RotatedKey};
+pub use keys::{ExecutorKey, ExecutorKeyRotation, RotatedKey};
 pub use revisions::{LastSuccessful, Revision, RollbackRequest};
 pub use roles::Role;
 pub use sessions::{LoginRequest, Membership, PasswordChange, Session, SessionPatch};

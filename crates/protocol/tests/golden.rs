@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use novacula_protocol::enroll::{EnrollRequest, EnrollResponse};
 use novacula_protocol::people::{
-    Account, AccountPatch, AccountRequest, EnrolmentTokenRequest, Executor, ExecutorKeyRequest,
+    Account, AccountPatch, AccountRequest, EnrolmentTokenRequest, Executor, ExecutorKey, ExecutorKeyRequest,
     ExecutorKeyRotation, IssuedSecret, LoginRequest, Page, PasswordChange, Release, ReleasePatch, RotatedKey,
     Session, SessionPatch, SuspensionRequest, Token, TokenRequest, Upgrade, UpgradeRequest, UpgradeSteps,
     User, UserPatch, UserRequest, UserWithPassword,
@@ -30,6 +30,7 @@ const MESSAGES: &[(&str, fn(Value) -> Result<Value, String>)] = &[
     ("enroll-response", through::<EnrollResponse>),
     ("enrolment-token-request", through::<EnrolmentTokenRequest>),
     ("executor", through::<Executor>),
+    ("executor-key", through::<ExecutorKey>),
     ("executor-key-request", through::<ExecutorKeyRequest>),
     ("executor-key-rotation", through::<ExecutorKeyRotation>),
     ("issued-secret", through::<IssuedSecret>),

@@ -7,9 +7,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use novacula_protocol::enroll::EXECUTOR_KEY_PREFIX;
-use novacula_protocol::people::{ExecutorKeyRequest, ExecutorKeyRotation, IssuedSecret, Page, RotatedKey};
-use schemars::JsonSchema;
-use serde::Serialize;
+use novacula_protocol::people::{
+    self, ExecutorKeyRequest, ExecutorKeyRotation, IssuedSecret, Page, RotatedKey,
+};
 
 use crate::app::App;
 use crate::clock::after_ms;
@@ -19,20 +19,6 @@ use crate::problem::{Answer, ApiError};
 use crate::said;
 use crate::secrets::{self, SecretHash};
 use crate::store::Person;
-
-/// A key as people see it: everything but the secret.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ShownKey {
-    id: String,
-    name: Option<String>,
-    created_by: String,
-    created_at: Timestamp,
-    expires_at: Option<Timestamp>,
-    /// Until when the secret before the last rotation goes on working.
-    previous_until: Option<Timestamp>,
-    revoked_at: Option<Timestamp>,
-}
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 const MAX_OVERLAP_MS: u64 = 30 * DAY_MS;
@@ -65,7 +51,7 @@ pub(crate) async fn list(
     State(app): State<Arc<App>>,
     person: Person,
     query: ListQuery,
-) -> Answer<Json<Page<ShownKey>>> {
+) -> Answer<Json<Page<people::ExecutorKey>>> {
     query.each_filter("none", |_, _| Ok(false))?;
     let keys = app.store.keys(person.account_id, query.cursor_id()?, query.limit + 1).await?;
     Ok(Json(query.page(keys.into_iter().map(shown), |key| key.id.clone())))
@@ -119,8 +105,8 @@ impl From<RotationRefused> for ApiError {
     }
 }
 
-fn shown(key: ExecutorKey) -> ShownKey {
-    ShownKey {
+fn shown(key: ExecutorKey) -> people::ExecutorKey {
+    people::ExecutorKey {
         id: key.id.to_string(),
         name: key.bound_name,
         created_by: key.created_by,

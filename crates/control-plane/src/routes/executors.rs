@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::middleware::from_fn_with_state;
 use novacula_protocol::enroll::{EnrollRequest, EnrollResponse};
 use novacula_protocol::people::{
-    EnrolmentTokenRequest, ExecutorKeyRequest, ExecutorKeyRotation, IssuedSecret, RotatedKey,
+    EnrolmentTokenRequest, ExecutorKey, ExecutorKeyRequest, ExecutorKeyRotation, IssuedSecret, RotatedKey,
 };
 use novacula_protocol::sync::{SyncRequest, SyncResponse};
 
@@ -47,7 +47,7 @@ fn keys() -> [Operation; 7] {
     [
         get("/executor-keys", "listExecutorKeys", Right::See, executor_keys::list)
             .summary("The keys of executors, without their secrets, newest first")
-            .lists::<executor_keys::ShownKey>(example::EXECUTOR_KEY),
+            .lists::<ExecutorKey>(example::EXECUTOR_KEY),
         post("/executor-keys", "createExecutorKey", Right::Administer, executor_keys::create)
             .summary("A new key for one executor, shown once")
             .takes::<ExecutorKeyRequest>(example::EXECUTOR_KEY_REQUEST)

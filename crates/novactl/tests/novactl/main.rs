@@ -13,6 +13,7 @@ mod coverage;
 mod executors;
 mod freezes;
 mod novactl;
+mod people;
 mod preflight;
 mod publish;
 mod recorder;

@@ -3,6 +3,27 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// A key as people see it: everything but the secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutorKey {
+    /// UUIDv7.
+    pub id: String,
+    /// The executor it belongs to; nobody until the first name syncs with it.
+    pub name: Option<String>,
+    /// Who made it.
+    pub created_by: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// When its secret ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// Until when the secret before the last rotation goes on working.
+    pub previous_until: Option<Timestamp>,
+    /// When it was ended.
+    pub revoked_at: Option<Timestamp>,
+}
+
 /// `POST /executor-keys/{id}/rotate`: a new secret for the same key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

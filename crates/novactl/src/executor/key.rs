@@ -1,0 +1,29 @@
+//! `novactl executor key …`
+
+mod list;
+mod revoke;
+mod rotate;
+
+use crate::control_plane::ControlPlane;
+use crate::ending::Ending;
+use crate::terminal::Terminal;
+
+const KEYS: &str = "/executor-keys";
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    List(list::List),
+    Revoke(revoke::Revoke),
+    Rotate(rotate::Rotate),
+}
+
+impl Command {
+    /// Does what was asked.
+    pub fn run(&self, control_plane: &ControlPlane, terminal: &Terminal) -> anyhow::Result<Ending> {
+        match self {
+            Self::List(list) => list.run(control_plane, terminal),
+            Self::Revoke(revoke) => revoke.run(control_plane, terminal),
+            Self::Rotate(rotate) => rotate.run(control_plane, terminal),
+        }
+    }
+}
