@@ -24,4 +24,6 @@ pub(crate) mod steps;
 pub(crate) mod sync;
 pub(crate) mod upgrades;
 pub(crate) mod upload;
+pub(crate) mod webhook_deliveries;
+pub(crate) mod webhooks;
 pub(crate) mod windows;

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
 use crate::store::Store;
+use crate::webhook::call::Client;
 
 /// What may be set about how the control plane behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,7 @@ pub(crate) struct App {
     pub keys: TrustedKeys,
     pub clock: Clock,
     pub rules: Rules,
+    pub webhooks: Client,
     pub version: Version,
     /// Answers that never end by themselves end when this does.
     pub ending: CancellationToken,

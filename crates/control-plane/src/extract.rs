@@ -109,6 +109,52 @@ impl<S: Send + Sync> FromRequestParts<S> for KindOf {
     }
 }
 
+/// The ids in a path, in its order. What is no id is the id of nothing.
+pub(crate) struct Ids<const N: usize>(pub [Uuid; N]);
+
+impl<const N: usize, S: Send + Sync> FromRequestParts<S> for Ids<N> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path = Path::<Vec<String>>::from_request_parts(parts, state).await;
+        let ids =
+            path.ok().and_then(|Path(ids)| ids.iter().map(|id| id.parse().ok()).collect::<Option<Vec<_>>>());
+        ids.and_then(|ids| ids.try_into().ok()).map(Self).ok_or_else(|| ApiError::not_found("id"))
+    }
+}
+
+/// The longest reason that is kept.
+pub(crate) const MAX_REASON: usize = 1_000;
+
+/// `?reason=` of a call that has no body: why a person does it.
+pub(crate) struct Reason(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Reason {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state)
+            .await
+            .map_err(|e| ApiError::invalid(e.body_text()))?;
+        // That there is nothing else, and this once, the gate has seen.
+        let reason = pairs.into_iter().find(|(name, _)| name == "reason").map(|(_, reason)| reason);
+        let reason = reason.unwrap_or_default();
+        is_reason(&reason)?;
+        Ok(Self(reason))
+    }
+}
+
+/// Whether a reason can be kept.
+pub(crate) fn is_reason(reason: &str) -> Result<(), ApiError> {
+    let found = reason.chars().count();
+    if found > MAX_REASON {
+        return Err(ApiError::invalid(format!(
+            "`reason` must have at most {MAX_REASON} characters, it has {found}"
+        )));
+    }
+    Ok(())
+}
+
 /// The most rows on one page.
 pub(crate) const MAX_LIMIT: u32 = 500;
 /// How many there are unless said otherwise.

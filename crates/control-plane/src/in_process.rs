@@ -26,6 +26,7 @@ use crate::openapi::documented;
 use crate::routes;
 use crate::secrets::SecretHash;
 use crate::store::Store;
+use crate::webhook::call::Client;
 
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
 pub(crate) const OWNER: &str = "nvu_the-owner-of-the-test";
@@ -120,6 +121,7 @@ impl ControlPlane {
                 max_artifact_bytes,
                 public_url: None,
             },
+            webhooks: Client::new(true, None).unwrap(),
             version: Version::new(3, 0, 0),
             ending: tokio_util::sync::CancellationToken::new(),
         });
@@ -132,6 +134,10 @@ impl ControlPlane {
 
     pub(crate) fn wait_ms(&self, ms: i64) {
         self.now_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("novacula.sqlite")
     }
 
     pub(crate) fn artifact_files(&self) -> usize {

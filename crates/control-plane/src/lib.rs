@@ -45,4 +45,5 @@ mod range;
 mod said;
 mod selector;
 mod upgrade;
+mod webhook;
 mod window;

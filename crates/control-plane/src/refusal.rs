@@ -83,6 +83,10 @@ refusals! {
     FREEZE_IN_FORCE = 409 "freeze_in_force" "the freeze is in force until 2027-01-01T23:00:00Z; end it with a reason (POST …/end) instead of deleting it";
     FREEZE_NOT_IN_FORCE = 409 "freeze_not_in_force" "the freeze is not in force: it is from 2026-12-20T00:00:00Z to 2027-01-01T23:00:00Z; only one that is in force can be ended";
 
+    // Webhooks
+    TOO_MANY_WEBHOOKS = 409 "too_many_webhooks" "an account may have at most 20 webhooks; delete one first";
+    WEBHOOK_DISABLED = 409 "webhook_disabled" "the webhook is disabled, so it is told nothing; enable it with PATCH first";
+
     // Not the caller's fault
     INTERNAL = 500 "internal" "the control plane failed; its log says why";
     UNAVAILABLE = 503 "unavailable" "the control plane cannot write or read its store at the moment; try again later";

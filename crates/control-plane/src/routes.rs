@@ -7,6 +7,7 @@ mod executors;
 mod fleet;
 mod running;
 mod steering;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         fleet::operations(),
         steering::operations(),
         calendar::operations(),
+        webhooks::operations(),
         running::operations(),
     ];
     let api = api.into_iter().flatten().map(|row| row.below("/api/v1"));
@@ -158,6 +160,7 @@ mod tests {
             .replace("{check}", "clock")
             .replace("{number}", "1")
             .replace("{sha256}", &"0".repeat(64))
+            .replace("{deliveryId}", NOBODY)
             .replace("{id}", NOBODY)
     }
 

@@ -27,10 +27,18 @@ pub struct NoRandomness(getrandom::Error);
 /// # Errors
 /// When the system has no randomness to give.
 pub fn issue(prefix: &str) -> Result<String, NoRandomness> {
+    Ok(format!("{prefix}{}", hex(&random_bits()?)))
+}
+
+/// 256 of them.
+///
+/// # Errors
+/// When the system has no randomness to give.
+pub fn random_bits() -> Result<[u8; 32], NoRandomness> {
     let mut bits = [0_u8; 32];
     #[expect(clippy::disallowed_methods, reason = "the one home of secrets")]
     getrandom::fill(&mut bits).map_err(NoRandomness)?;
-    Ok(format!("{prefix}{}", hex(&bits)))
+    Ok(bits)
 }
 
 /// Lower-case hex, as hashes travel.

@@ -24,6 +24,8 @@ use crate::metrics::Metrics;
 use crate::secrets::{self, NoRandomness, SecretHash};
 use crate::settings::Settings;
 use crate::store::{self, Store, StoreError};
+use crate::webhook::call::Client;
+use crate::webhook::dispatch;
 use crate::{background, routes};
 
 /// How long answers that are under way may take once the end is asked for.
@@ -47,6 +49,9 @@ pub enum StartError {
     /// The database is.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What webhooks are trusted by is of no use.
+    #[error("WEBHOOK_CA_FILE {0}: {1}")]
+    WebhookCa(PathBuf, String),
     /// No token can be made.
     #[error(transparent)]
     Secret(#[from] NoRandomness),
@@ -65,6 +70,7 @@ pub struct Running {
     end: oneshot::Sender<()>,
     server: JoinHandle<std::io::Result<()>>,
     background: JoinHandle<()>,
+    dispatcher: JoinHandle<()>,
     _lock: std::fs::File,
 }
 
@@ -88,6 +94,11 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
     let fleet = Fleet::remembering(store.live_keys().await?, store.snapshots().await?, clock.now());
     let now = clock.now();
     let calendar = LiveCalendar::of(store.calendar(now).await?, now);
+    let ca = settings.webhook_ca_file.as_ref();
+    let ca_pem =
+        ca.map(|file| std::fs::read(file).map_err(|e| StartError::WebhookCa(file.clone(), e.to_string())));
+    let webhooks = Client::new(settings.webhook_allow_private, ca_pem.transpose()?.as_deref())
+        .map_err(|e| StartError::WebhookCa(ca.cloned().unwrap_or_default(), e))?;
     let version = Version::parse(env!("CARGO_PKG_VERSION"))?;
     let app = Arc::new(App {
         store,
@@ -98,6 +109,7 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
         keys,
         clock,
         rules: settings.rules,
+        webhooks,
         version,
         ending: CancellationToken::new(),
     });
@@ -112,6 +124,7 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
         owner_token: is_first_start.then_some(token),
         server: tokio::spawn(server.into_future()),
         background: tokio::spawn(background::run(Arc::clone(&app))),
+        dispatcher: tokio::spawn(dispatch::run(Arc::clone(&app))),
         app,
         end,
         _lock: lock,
@@ -127,6 +140,7 @@ impl Running {
             tracing::warn!("some requests were cut off");
         }
         self.background.abort();
+        self.dispatcher.abort();
         if let Err(e) = self.app.keep_presence().await {
             tracing::error!("the presence of executors is not kept: {e}");
         }

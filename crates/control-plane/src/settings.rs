@@ -38,6 +38,12 @@ pub struct ServeArgs {
     /// The largest artifact that is taken [default: 536870912]
     #[arg(long, env = "MAX_ARTIFACT_BYTES", value_name = "BYTES")]
     pub max_artifact_bytes: Option<String>,
+    /// Webhooks may be in private networks and on this machine [default: false]
+    #[arg(long, env = "WEBHOOK_ALLOW_PRIVATE", value_name = "true|false")]
+    pub webhook_allow_private: Option<String>,
+    /// The certificates (PEM) that webhooks are trusted by [default: the usual ones]
+    #[arg(long, env = "WEBHOOK_CA_FILE", value_name = "FILE")]
+    pub webhook_ca_file: Option<PathBuf>,
 }
 
 /// As written: which database is copied, and where to.
@@ -76,6 +82,10 @@ pub struct Settings {
     pub port: u16,
     /// How the control plane behaves.
     pub rules: Rules,
+    /// Webhooks may be in private networks and on this machine.
+    pub webhook_allow_private: bool,
+    /// What webhooks are trusted by, where the usual roots are not.
+    pub webhook_ca_file: Option<PathBuf>,
 }
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -123,6 +133,8 @@ impl Settings {
                 )?,
                 public_url: args.public_url.map(|url| public_url(&url)).transpose()?,
             },
+            webhook_allow_private: truth("WEBHOOK_ALLOW_PRIVATE", args.webhook_allow_private)?,
+            webhook_ca_file: args.webhook_ca_file,
             data_dir,
             database,
             listen,
@@ -157,6 +169,14 @@ fn number(
         .ok()
         .filter(|n| (least..=most).contains(n))
         .ok_or_else(|| format!("{variable} must be a whole number from {least} to {most}, found `{written}`"))
+}
+
+fn truth(variable: &str, written: Option<String>) -> Result<bool, String> {
+    match written.as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(found) => Err(format!("{variable} must be true or false, found `{found}`")),
+    }
 }
 
 fn database(url: &str) -> Result<PathBuf, String> {
@@ -220,6 +240,10 @@ mod tests {
             ("MAX_ARTIFACT_BYTES", ServeArgs { max_artifact_bytes: some("0"), ..ServeArgs::default() }),
             ("PUBLIC_URL", ServeArgs { public_url: some("cp.example"), ..ServeArgs::default() }),
             ("DATABASE_URL", ServeArgs { database_url: some("mysql:x"), ..ServeArgs::default() }),
+            (
+                "WEBHOOK_ALLOW_PRIVATE",
+                ServeArgs { webhook_allow_private: some("yes"), ..ServeArgs::default() },
+            ),
             ("no PostgreSQL", ServeArgs { database_url: some("postgres://h/d"), ..ServeArgs::default() }),
         ] {
             let line = Settings::read(args).unwrap_err();

@@ -7,6 +7,7 @@ mod backup;
 mod batch_rows;
 mod batches;
 mod column;
+mod deliveries;
 mod events;
 mod executors;
 mod four_eyes;
@@ -22,6 +23,7 @@ mod steps;
 mod tokens;
 mod upgrade_rows;
 mod upgrades;
+mod webhooks;
 mod windows;
 mod writer;
 
@@ -37,6 +39,7 @@ use tokio::sync::watch;
 pub use activity::Wanted;
 pub use backup::{BackupError, back_up};
 pub use batches::Turn;
+pub use deliveries::{DeliveryRefused, Due};
 pub use executors::LastSeen;
 pub use freezes::FreezeRefused;
 pub use releases::{ReleaseRefused, Upload, may_join};
@@ -47,6 +50,7 @@ pub use steps::{AcknowledgeRefused, Part};
 pub use tokens::Person;
 
 pub use upgrades::Listed;
+pub use webhooks::NewWebhook;
 pub use windows::WindowRefused;
 pub use writer::Writer;
 

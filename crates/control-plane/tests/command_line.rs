@@ -228,9 +228,11 @@ for family in read(sys.stdin.read()):
     let expected = "novacula_syncs counter 2 True
 novacula_sync_duration_seconds histogram 15 True
 novacula_denied_calls counter 1 True
+novacula_webhook_calls counter 2 True
 novacula_executors gauge 2 True
 novacula_upgrades gauge 4 True
 novacula_oldest_pending_upgrade_seconds gauge 1 True
+novacula_webhook_deliveries_pending gauge 1 True
 ";
     assert_eq!(String::from_utf8(read.stdout).unwrap(), expected);
 }

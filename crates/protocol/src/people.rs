@@ -9,6 +9,7 @@ mod revisions;
 mod roles;
 mod steering;
 mod steps;
+mod webhooks;
 mod windows;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,9 @@ pub use steering::{
     WaitCode, WithReason,
 };
 pub use steps::{Acknowledge, Step, UpgradeStep, UpgradeSteps};
+pub use webhooks::{
+    Delivery, DeliveryStatus, IssuedWebhook, Webhook, WebhookEvent, WebhookPatch, WebhookRequest,
+};
 pub use windows::{
     ExecutorWindows, Opening, Operator, Requirement, Selector, Window, WindowPatch, WindowRequest,
 };

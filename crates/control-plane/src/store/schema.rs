@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_revisions.sql"),
     include_str!("migrations/0006_windows.sql"),
     include_str!("migrations/0007_steps.sql"),
+    include_str!("migrations/0008_webhooks.sql"),
 ];
 
 /// Why the database cannot be opened.
