@@ -12,7 +12,7 @@ use crate::connection;
 use crate::control_plane::ControlPlane;
 use crate::ending::{Ending, Failure, wrong_usage};
 use crate::terminal::Terminal;
-use crate::{activity, batch, executor, four_eyes, freeze, release, upgrade, window};
+use crate::{activity, batch, executor, four_eyes, freeze, release, upgrade, webhook, window};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 failed (also: a watched upgrade did not complete), 2 wrong usage, 3 nothing to do, \
@@ -62,6 +62,9 @@ enum Command {
     /// See who did what, when and why
     #[command(subcommand)]
     Activity(activity::Command),
+    /// Have others told of upgrades
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     Completions(Completions),
 }
 
@@ -88,6 +91,7 @@ impl CommandLine {
             Command::FourEyes(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Freeze(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Upgrade(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
+            Command::Webhook(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
         };
         result.unwrap_or_else(|error| {
             // `novactl … | head`: nobody reads on, so there is nothing to say.

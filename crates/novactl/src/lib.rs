@@ -20,6 +20,7 @@ mod release;
 mod selector;
 mod terminal;
 mod upgrade;
+mod webhook;
 mod window;
 
 pub use command_line::run;

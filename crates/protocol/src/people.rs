@@ -166,6 +166,10 @@ pub struct ReleasePatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(max = 65536)))]
     pub notes: Option<String>,
+    /// Why, for the activity; a release is not yanked without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 1000)))]
+    pub reason: Option<String>,
     /// While it is a draft: upgrades of different types keep their order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^[a-z0-9-]{1,64}$")))]

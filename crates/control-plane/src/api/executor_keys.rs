@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::extract::{Body, Id, ListQuery};
+use crate::extract::{Body, Id, ListQuery, Reason};
 use crate::key::{ExecutorKey, NewKey};
 use crate::problem::{Answer, ApiError};
 use crate::said;
@@ -62,8 +62,13 @@ pub(crate) async fn list(
     Ok(Json(query.page(keys.into_iter().map(shown), |key| key.id.clone())))
 }
 
-pub(crate) async fn revoke(State(app): State<Arc<App>>, person: Person, Id(id): Id) -> Answer<StatusCode> {
-    match app.revoke_key(person, id).await? {
+pub(crate) async fn revoke(
+    State(app): State<Arc<App>>,
+    person: Person,
+    Id(id): Id,
+    Reason(reason): Reason,
+) -> Answer<StatusCode> {
+    match app.revoke_key(person, id, reason).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::not_found("executor key")),
     }

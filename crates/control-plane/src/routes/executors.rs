@@ -52,6 +52,7 @@ fn keys() -> [Operation; 6] {
             .answers::<IssuedSecret>(201, example::ISSUED_SECRET),
         delete("/executor-keys/{id}", "revokeExecutorKey", Right::Administer, executor_keys::revoke)
             .summary("Ends a key")
+            .query::<shape::Reason>("reason", "Why, for the activity")
             .answers_nothing(),
         get("/enrolment-tokens", "listEnrolmentTokens", Right::See, enrolment_tokens::list)
             .summary("The enrolment tokens, without their secrets, newest first")
@@ -62,6 +63,7 @@ fn keys() -> [Operation; 6] {
             .answers::<IssuedSecret>(201, example::ISSUED_SECRET),
         delete("/enrolment-tokens/{id}", "revokeEnrolmentToken", Right::Administer, enrolment_tokens::revoke)
             .summary("Ends an enrolment token; the keys it was exchanged for live on")
+            .query::<shape::Reason>("reason", "Why, for the activity")
             .answers_nothing(),
     ]
 }

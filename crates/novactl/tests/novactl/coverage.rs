@@ -36,6 +36,16 @@ const COMMANDS: &[(&str, &str)] = &[
     ("showFreeze", "freeze delete"),
     ("deleteFreeze", "freeze delete"),
     ("endFreeze", "freeze end"),
+    ("deleteExecutor", "executor delete"),
+    ("listWebhooks", "webhook list"),
+    ("createWebhook", "webhook create"),
+    ("showWebhook", "webhook show"),
+    ("changeWebhook", "webhook change"),
+    ("deleteWebhook", "webhook delete"),
+    ("rotateWebhook", "webhook rotate"),
+    ("testWebhook", "webhook test"),
+    ("listDeliveries", "webhook deliveries"),
+    ("retryDelivery", "webhook retry"),
     ("listActivity", "activity list"),
     ("verifyActivity", "activity verify"),
     ("rescheduleUpgrade", "upgrade reschedule"),
@@ -92,7 +102,6 @@ const NONE: &[(&str, &str)] = &[
     ("revokeExecutorKey", "to come"),
     ("listEnrolmentTokens", "to come"),
     ("revokeEnrolmentToken", "to come"),
-    ("deleteExecutor", "to come"),
 ];
 
 /// The operations that a person's token opens.

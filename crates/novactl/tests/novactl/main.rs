@@ -22,4 +22,5 @@ mod steering;
 mod steps;
 mod terminal;
 mod upgrades;
+mod webhooks;
 mod windows;
