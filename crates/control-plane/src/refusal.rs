@@ -35,7 +35,7 @@ refusals! {
     RELEASE_PUBLISHED = 409 "release_published" "1.5.0 is published already and takes no more artifacts; release a new version instead";
     RELEASE_DIFFERS = 409 "release_differs" "the channel of 1.5.0 is `stable`, this upload says `beta`; leave it out, or change it with PATCH first";
     INVALID_TRANSITION = 409 "invalid_transition" "a release goes from draft to published to yanked, not from yanked to published";
-    DISK_FULL = 507 "disk_full" "the control plane's disk is full; free some space and upload again, nothing was kept";
+    DISK_FULL = 507 "disk_full" "the control plane's disk is full, nothing was kept; free some space there and try again";
     UNTRUSTED_KEY = 422 "untrusted_key" "the signature must be made by a key built into this program (2026), it is by another one";
     SIGNATURE_MALFORMED = 422 "signature_malformed" "the signature must be the text of a .minisig file, it has 1 lines instead of 4";
     SIGNATURE_LEGACY = 422 "signature_legacy" "the signature must be prehashed (minisign's default, `ED`), it is a legacy one (`Ed`)";

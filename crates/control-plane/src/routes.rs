@@ -28,8 +28,8 @@ use crate::metrics;
 use crate::operation::Operation;
 use crate::problem::ApiError;
 
-/// A sync with 200 long log lines fits; nothing else is larger but artifacts, which have a limit of their own.
-const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
+/// Of everything but syncs and artifacts, which have limits of their own.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// Every operation there is.
 pub(crate) fn operations() -> Vec<Operation> {

@@ -21,7 +21,7 @@ pub(crate) async fn enroll(
     said::name(&asked.name).map_err(ApiError::invalid)?;
     let access_token = secrets::issue(EXECUTOR_KEY_PREFIX).map_err(ApiError::internal)?;
     let new = (app.clock.new_id(), SecretHash::of(&access_token));
-    let key = app.enroll(token, asked.kind, asked.name, new).await??;
+    let key = app.enroll(token, asked.kind, asked.name, new).await.map_err(ApiError::to_executor)??;
     tracing::info!(key = %key.id, executor = key.bound_name, "enrolled");
     Ok(Json(EnrollResponse { access_token }))
 }

@@ -25,7 +25,7 @@ pub(crate) async fn sync(
     let said = said::checked(said).map_err(ApiError::invalid)?;
     let now = app.clock.now();
     let support = reach::support(&said.current_version, &app.version);
-    let asks = app.hear_sync(by, said, now).await??;
+    let asks = app.hear_sync(by, said, now).await.map_err(ApiError::to_executor)??;
     let pending_upgrade = match asks.upgrade {
         Some(open) => {
             let base = base_url(app.rules.public_url.as_deref(), &headers)?;
@@ -281,11 +281,11 @@ mod tests {
         let mut bad_label = said("host-1", "1.0.0");
         bad_label["labels"] = json!({"a": 1});
         bad_stage["unknown"] = json!("fields are ignored");
-        let deep = "[".repeat(100_000);
+        let deep = format!("{{\"unknown\": {}", "[".repeat(100_000));
         for (sentence, body, part) in [
             ("no stage of ours", bad_stage.to_string(), "upgrade.stage"),
             ("a label that is no text", bad_label.to_string(), "labels.a"),
-            ("nothing", String::new(), "EOF"),
+            ("nothing", String::new(), "it is empty"),
             ("deeply nested", deep, "line 1"),
             ("an escape code", said("a\u{1b}[2J", "1.0.0").to_string(), "U+001B"),
         ] {

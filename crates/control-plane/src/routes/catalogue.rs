@@ -39,7 +39,6 @@ fn rows() -> [Operation; 4] {
                 refusal::WRONG_KIND,
                 refusal::WRONG_VERSION,
                 refusal::WRONG_TARGET,
-                refusal::DISK_FULL,
             ])
             .wrapped(|handler, _| {
                 handler.route_layer(DefaultBodyLimit::disable()).route_layer(from_fn(hear_out))

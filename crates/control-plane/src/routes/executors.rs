@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use novacula_protocol::enroll::{EnrollRequest, EnrollResponse};
 use novacula_protocol::people::{EnrolmentTokenRequest, ExecutorKeyRequest, IssuedSecret};
@@ -11,6 +12,9 @@ use crate::api::{artifacts, enroll, enrolment_tokens, executor_keys, sync};
 use crate::operation::{Operation, area, delete, get, post};
 use crate::right::Right;
 use crate::{example, metrics, refusal, shape};
+
+/// 200 long log lines fit.
+const MAX_SYNC_BYTES: usize = 2 * 1024 * 1024;
 
 pub(super) fn operations() -> Vec<Operation> {
     let mut all = area("executors' own", own());
@@ -26,7 +30,9 @@ fn own() -> [Operation; 3] {
             .answers::<SyncResponse>(200, example::SYNC_RESPONSE)
             .refuses(&[refusal::KEY_BOUND, refusal::NAME_TAKEN, refusal::KIND_MISMATCH])
             .wrapped(|handler, app| {
-                handler.route_layer(from_fn_with_state(Arc::clone(app), metrics::time_sync))
+                handler
+                    .route_layer(DefaultBodyLimit::max(MAX_SYNC_BYTES))
+                    .route_layer(from_fn_with_state(Arc::clone(app), metrics::time_sync))
             }),
         post("/enroll", "enroll", Right::Enrol, enroll::enroll)
             .summary("Exchanges an enrolment token for a key that belongs to one executor")
