@@ -58,6 +58,8 @@ fn run(args: ServeArgs) -> ExitCode {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(is_terminal)
+        // Where the log cannot be written, it cannot be said there either: the attempt would end the request.
+        .log_internal_errors(false)
         .init();
     let settings = match Settings::read(args) {
         Ok(settings) => settings,
