@@ -15,6 +15,7 @@ use crate::extract::only_known;
 use crate::fleet::KeyHolder;
 use crate::operation::Parameter;
 use crate::problem::ApiError;
+use crate::request_log::note_who;
 use crate::right::{Right, permits};
 use crate::secrets::SecretHash;
 use crate::store::Person;
@@ -35,7 +36,9 @@ pub(crate) struct OperationId(pub &'static str);
 /// The layer of every operation.
 pub(crate) async fn enforce(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let mut response = match gate.pass(&mut parts).await {
+    let passed = gate.pass(&mut parts).await;
+    note_who(&parts);
+    let mut response = match passed {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(refused) => refused.into_response(),
     };

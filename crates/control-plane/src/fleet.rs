@@ -96,6 +96,12 @@ impl Fleet {
         Some(KeyHolder { key_id: key.id, account_id: key.account_id, hash })
     }
 
+    /// Whom a live key belongs to, if it has been bound.
+    #[must_use]
+    pub fn bound_name(&self, hash: SecretHash) -> Option<String> {
+        self.memory().keys.get(&hash)?.bound_name.clone()
+    }
+
     /// Notes a new key.
     pub fn add_key(&self, key: &ExecutorKey) {
         let mut memory = self.memory();

@@ -21,6 +21,7 @@ mod openapi;
 mod operation;
 mod problem;
 mod refusal;
+mod request_log;
 mod right;
 mod shape;
 

@@ -38,6 +38,9 @@ pub struct ServeArgs {
     /// The largest artifact that is taken [default: 536870912]
     #[arg(long, env = "MAX_ARTIFACT_BYTES", value_name = "BYTES")]
     pub max_artifact_bytes: Option<String>,
+    /// How the log is written, json or text [default: text on a terminal, else json]
+    #[arg(long, env = "LOG_FORMAT", value_name = "json|text")]
+    pub log_format: Option<String>,
     /// Webhooks may be in private networks and on this machine [default: false]
     #[arg(long, env = "WEBHOOK_ALLOW_PRIVATE", value_name = "true|false")]
     pub webhook_allow_private: Option<String>,

@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as expected")]
 
 mod full_disk;
+mod log;
 mod program;
 mod starting;

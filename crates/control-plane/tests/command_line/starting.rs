@@ -67,6 +67,8 @@ fn a_bad_value_stops_the_start_with_one_line_that_names_it() {
         ("MAX_ARTIFACT_BYTES", "1GB", "a whole number"),
         ("DATABASE_URL", "postgres://db/novacula", "no PostgreSQL"),
         ("PUBLIC_URL", "ftp://x", "a URL"),
+        ("LOG_FORMAT", "xml", "json or text"),
+        ("WEBHOOK_ALLOW_PRIVATE", "1", "true or false"),
     ] {
         let output = run(|command| {
             command.env("DATA_DIR", folder.path().join("data")).env(variable, value);
@@ -169,7 +171,7 @@ fn a_request_in_flight_is_answered_when_the_end_is_asked_for_and_no_other_is_tak
     connection.write_all(head.as_bytes()).unwrap();
     connection.write_all(b"{\"name\":").unwrap();
     let log = || std::fs::read_to_string(data_dir.with_extension("log")).unwrap();
-    wait_for("the request is in flight", || log().contains("path=\"/api/v1/executor-keys\""));
+    wait_for("the request is in flight", || log().contains("\"path\":\"/api/v1/executor-keys\""));
     let pid = running.child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     wait_for("nobody listens any more", || TcpStream::connect(&address).is_err());
