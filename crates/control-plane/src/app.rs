@@ -25,6 +25,8 @@ pub struct Rules {
     pub max_artifact_bytes: u64,
     /// How executors reach us; else as the request came in.
     pub public_url: Option<String>,
+    /// Requests come in with TLS, without a proxy before us that ends it.
+    pub serves_tls: bool,
 }
 
 /// The control plane behind its routes.

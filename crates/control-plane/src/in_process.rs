@@ -120,6 +120,7 @@ impl ControlPlane {
                 sync_interval_ms: 5_000,
                 max_artifact_bytes,
                 public_url: None,
+                serves_tls: false,
             },
             webhooks: Client::new(true, None).unwrap(),
             version: Version::new(3, 0, 0),

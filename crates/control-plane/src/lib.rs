@@ -8,6 +8,8 @@ pub use store::{BackupError, back_up};
 
 mod app;
 mod background;
+pub mod certificate;
+mod door;
 #[cfg(test)]
 mod in_process;
 mod routes;

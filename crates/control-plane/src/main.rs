@@ -63,7 +63,10 @@ fn run(args: ServeArgs) -> ExitCode {
         Ok(runtime) => runtime,
         Err(e) => return refuse(FAILED, &format!("the runtime does not start: {e}")),
     };
-    match runtime.block_on(serve(settings)) {
+    let ended = runtime.block_on(serve(settings));
+    // A webhook that is being called is not waited for: it is called again after the next start.
+    runtime.shutdown_background();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(line) => refuse(FAILED, &line),
     }
@@ -101,15 +104,19 @@ fn log(format: Option<&str>) -> Result<(), String> {
 async fn serve(settings: Settings) -> Result<(), String> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| format!("no signals: {e}"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| format!("no signals: {e}"))?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(|e| format!("no signals: {e}"))?;
     let keys = TrustedKeys::baked_in()?;
     let running = serve::start(settings, keys, Clock::of_the_system()).await.map_err(|e| e.to_string())?;
     if let Some(token) = &running.owner_token {
         say(&format!("owner token (shown once): {token}"));
     }
-    say(&format!("listening on http://{}", running.address));
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    say(&format!("listening on {}", running.url()));
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => running.read_certificate_again(),
+        }
     }
     tracing::info!("ending");
     running.stop().await;

@@ -18,7 +18,9 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::artifact_folder::ArtifactFolder;
 use crate::calendar::LiveCalendar;
+use crate::certificate::Certificate;
 use crate::clock::Clock;
+use crate::door::{Door, TlsDoor};
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
 use crate::secrets::{self, NoRandomness, SecretHash};
@@ -49,6 +51,9 @@ pub enum StartError {
     /// The database is.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What TLS is served with is of no use.
+    #[error("{0}")]
+    Tls(String),
     /// What webhooks are trusted by is of no use.
     #[error("WEBHOOK_CA_FILE {0}: {1}")]
     WebhookCa(PathBuf, String),
@@ -66,6 +71,7 @@ pub struct Running {
     pub address: SocketAddr,
     /// On the very first start: the owner's token, to be shown once.
     pub owner_token: Option<String>,
+    certificate: Option<Arc<Certificate>>,
     app: Arc<App>,
     end: oneshot::Sender<()>,
     server: JoinHandle<std::io::Result<()>>,
@@ -84,21 +90,27 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
     let artifacts = ArtifactFolder::open(data_dir.join("artifacts"))
         .map_err(|e| StartError::DataDir(data_dir.clone(), e))?;
     let asked = SocketAddr::new(settings.listen, settings.port);
+    let certificate = settings.tls.map(Certificate::read).transpose().map_err(StartError::Tls)?.map(Arc::new);
     let listener = TcpListener::bind(asked).await.map_err(|e| StartError::Listen(asked, e))?;
     let address = listener.local_addr().map_err(|e| StartError::Listen(asked, e))?;
+    let door = match &certificate {
+        Some(certificate) => TlsDoor::open(listener, Arc::clone(certificate)).map(Door::Tls),
+        None => Ok(Door::Plain(listener)),
+    };
+    let door = door.map_err(|e| StartError::Listen(asked, e))?;
     let store = Store::open(&settings.database)?;
 
     let token = secrets::issue(USER_TOKEN_PREFIX)?;
     let ids = [clock.new_id(), clock.new_id()];
     let is_first_start = store.found_account(ids, SecretHash::of(&token), clock.now()).await?;
     let fleet = Fleet::remembering(store.live_keys().await?, store.snapshots().await?, clock.now());
-    let now = clock.now();
-    let calendar = LiveCalendar::of(store.calendar(now).await?, now);
     let ca = settings.webhook_ca_file.as_ref();
     let ca_pem =
         ca.map(|file| std::fs::read(file).map_err(|e| StartError::WebhookCa(file.clone(), e.to_string())));
     let webhooks = Client::new(settings.webhook_allow_private, ca_pem.transpose()?.as_deref())
         .map_err(|e| StartError::WebhookCa(ca.cloned().unwrap_or_default(), e))?;
+    let now = clock.now();
+    let calendar = LiveCalendar::of(store.calendar(now).await?, now);
     let version = Version::parse(env!("CARGO_PKG_VERSION"))?;
     let app = Arc::new(App {
         store,
@@ -116,7 +128,7 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
 
     let (end, ended) = oneshot::channel();
     let router = routes::router(Arc::clone(&app));
-    let server = axum::serve(listener, router).with_graceful_shutdown(async {
+    let server = axum::serve(door, router).with_graceful_shutdown(async {
         let _ = ended.await;
     });
     Ok(Running {
@@ -125,6 +137,7 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
         server: tokio::spawn(server.into_future()),
         background: tokio::spawn(background::run(Arc::clone(&app))),
         dispatcher: tokio::spawn(dispatch::run(Arc::clone(&app))),
+        certificate,
         app,
         end,
         _lock: lock,
@@ -132,6 +145,21 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
 }
 
 impl Running {
+    /// Where, as callers write it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}://{}", if self.certificate.is_some() { "https" } else { "http" }, self.address)
+    }
+
+    /// Reads the certificate again. One that is of no use is told in one line, and the one before stays.
+    pub fn read_certificate_again(&self) {
+        match self.certificate.as_ref().map(|certificate| certificate.read_again()) {
+            Some(Ok(())) => tracing::info!("the certificate was read again and is shown from now on"),
+            Some(Err(e)) => tracing::error!("the certificate before stays in use: {e}"),
+            None => tracing::info!("there is no certificate to be read again"),
+        }
+    }
+
     /// Ends: no new requests, those under way get some time, and what was only remembered becomes durable.
     pub async fn stop(self) {
         let _ = self.end.send(());

@@ -7,6 +7,7 @@ use clap::Args;
 use novacula_protocol::sync::DEFAULT_SYNC_INTERVAL_MS;
 
 use crate::app::Rules;
+use crate::certificate::TlsFiles;
 
 /// As written: read by [`Settings::read`], so that a bad value is told in our words.
 #[derive(Args, Clone, Debug, Default)]
@@ -38,6 +39,12 @@ pub struct ServeArgs {
     /// The largest artifact that is taken [default: 536870912]
     #[arg(long, env = "MAX_ARTIFACT_BYTES", value_name = "BYTES")]
     pub max_artifact_bytes: Option<String>,
+    /// The certificate to show callers, PEM, with those between it and its root [default: no TLS]
+    #[arg(long, env = "TLS_CERT_FILE", value_name = "FILE")]
+    pub tls_cert_file: Option<PathBuf>,
+    /// Its key, PEM
+    #[arg(long, env = "TLS_KEY_FILE", value_name = "FILE")]
+    pub tls_key_file: Option<PathBuf>,
     /// How the log is written, json or text [default: text on a terminal, else json]
     #[arg(long, env = "LOG_FORMAT", value_name = "json|text")]
     pub log_format: Option<String>,
@@ -85,6 +92,8 @@ pub struct Settings {
     pub port: u16,
     /// How the control plane behaves.
     pub rules: Rules,
+    /// What TLS is served with, if it is.
+    pub tls: Option<TlsFiles>,
     /// Webhooks may be in private networks and on this machine.
     pub webhook_allow_private: bool,
     /// What webhooks are trusted by, where the usual roots are not.
@@ -116,6 +125,15 @@ impl Settings {
                 "HEARTBEAT_TIMEOUT_MS must be longer than SYNC_INTERVAL_MS ({sync_interval_ms}), found `{heartbeat_timeout_ms}`"
             ));
         }
+        let tls = match (args.tls_cert_file, args.tls_key_file) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (None, None) => None,
+            _ => {
+                return Err(
+                    "TLS_CERT_FILE and TLS_KEY_FILE must be given both or neither, found one".to_owned()
+                );
+            }
+        };
         Ok(Self {
             rules: Rules {
                 pending_upgrade_ttl_ms: number(
@@ -135,7 +153,9 @@ impl Settings {
                     1 << 40,
                 )?,
                 public_url: args.public_url.map(|url| public_url(&url)).transpose()?,
+                serves_tls: tls.is_some(),
             },
+            tls,
             webhook_allow_private: truth("WEBHOOK_ALLOW_PRIVATE", args.webhook_allow_private)?,
             webhook_ca_file: args.webhook_ca_file,
             data_dir,
@@ -247,6 +267,8 @@ mod tests {
                 "WEBHOOK_ALLOW_PRIVATE",
                 ServeArgs { webhook_allow_private: some("yes"), ..ServeArgs::default() },
             ),
+            ("TLS_KEY_FILE", ServeArgs { tls_cert_file: Some("c.pem".into()), ..ServeArgs::default() }),
+            ("TLS_CERT_FILE", ServeArgs { tls_key_file: Some("k.pem".into()), ..ServeArgs::default() }),
             ("no PostgreSQL", ServeArgs { database_url: some("postgres://h/d"), ..ServeArgs::default() }),
         ] {
             let line = Settings::read(args).unwrap_err();

@@ -6,3 +6,4 @@ mod full_disk;
 mod log;
 mod program;
 mod starting;
+mod tls;
