@@ -33,7 +33,7 @@ Environment:
   CARGO_TARGET_DIR     where cargo builds (default: target/)
 
 When something goes wrong, nothing is published and --out is not there; correct it and run the same line again.
-A release that was published stays published: `novactl release yank VERSION` takes it back.
+A release that was published stays published: `novactl release yank VERSION --reason WHY` takes it back.
 
 Examples:
   packaging/release.sh 1.4.0 --key /media/stick/novacula-a.key

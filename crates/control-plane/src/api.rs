@@ -29,4 +29,6 @@ pub(crate) mod tokens;
 pub(crate) mod upgrades;
 pub(crate) mod upload;
 pub(crate) mod users;
+pub(crate) mod webhook_deliveries;
+pub(crate) mod webhooks;
 pub(crate) mod windows;

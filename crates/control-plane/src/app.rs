@@ -16,6 +16,7 @@ use crate::password::Passwords;
 use crate::session::Site;
 use crate::store::Store;
 use crate::suspended::Suspended;
+use crate::webhook::call::Client;
 
 /// What may be set about how the control plane behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub struct Rules {
     pub is_https: bool,
     /// Whose word about their callers is taken.
     pub trusted_proxies: TrustedProxies,
+    /// Requests come in with TLS, without a proxy before us that ends it.
+    pub serves_tls: bool,
 }
 
 impl Rules {
@@ -59,6 +62,7 @@ pub(crate) struct App {
     pub keys: TrustedKeys,
     pub clock: Clock,
     pub rules: Rules,
+    pub webhooks: Client,
     pub version: Version,
     /// Answers that never end by themselves end when this does.
     pub ending: CancellationToken,

@@ -1,6 +1,6 @@
 //! Who asks, and whether they may: found out once, before the handler runs and before a byte of the body is read.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
@@ -12,10 +12,12 @@ use novacula_protocol::people::ReleaseStatus;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::door::Peer;
 use crate::extract::only_known;
 use crate::fleet::KeyHolder;
 use crate::operation::Parameter;
 use crate::problem::ApiError;
+use crate::request_log::note_who;
 use crate::right::{Right, permits};
 use crate::secrets::SecretHash;
 use crate::session::COOKIE;
@@ -39,7 +41,9 @@ pub(crate) struct OperationId(pub &'static str);
 /// The layer of every operation.
 pub(crate) async fn enforce(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let mut response = match gate.pass(&mut parts).await {
+    let passed = gate.pass(&mut parts).await;
+    note_who(&parts);
+    let mut response = match passed {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(refused) => refused.into_response(),
     };
@@ -126,8 +130,8 @@ fn key_holder(parts: &Parts, app: &App, from: Caller) -> Result<KeyHolder, ApiEr
 pub(crate) struct Caller(pub IpAddr);
 
 fn caller(parts: &Parts, app: &App) -> Caller {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
+    let peer = parts.extensions.get::<ConnectInfo<Peer>>();
+    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.0.ip());
     let forwarded: Vec<_> =
         parts.headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
     Caller(app.rules.trusted_proxies.caller(peer, &forwarded.join(",")))

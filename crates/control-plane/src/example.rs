@@ -205,3 +205,32 @@ pub(crate) const STEPS: &str = r#"{
 }"#;
 
 pub(crate) const ACKNOWLEDGE: &str = r#"{"numbers": [1, 2]}"#;
+
+pub(crate) const WEBHOOK_REQUEST: &str = r#"{
+    "url": "https://chat.example.com/hooks/novacula", "events": ["upgrade.failed", "upgrade.rolledBack"],
+    "description": "to those on call"
+}"#;
+
+pub(crate) const WEBHOOK_PATCH: &str = r#"{"enabled": false}"#;
+
+pub(crate) const WEBHOOK: &str = r#"{
+    "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "url": "https://chat.example.com/hooks/novacula",
+    "events": ["upgrade.failed", "upgrade.rolledBack"], "description": "to those on call", "enabled": true,
+    "disabledReason": null, "failingSince": null, "previousSecretUntil": null, "createdBy": "alice",
+    "createdAt": "2026-11-21T08:00:00Z"
+}"#;
+
+pub(crate) const WEBHOOK_ISSUED: &str = r#"{
+    "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "url": "https://chat.example.com/hooks/novacula",
+    "events": ["upgrade.failed", "upgrade.rolledBack"], "description": "to those on call", "enabled": true,
+    "disabledReason": null, "failingSince": null, "previousSecretUntil": null, "createdBy": "alice",
+    "createdAt": "2026-11-21T08:00:00Z",
+    "secret": "nvw_plJ3nmyCDGBKInavdOK15jsl5plJ3nmyCDGBKInavdM="
+}"#;
+
+pub(crate) const DELIVERY: &str = r#"{
+    "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687d", "event": "upgrade.failed", "status": "pending", "attempts": 1,
+    "createdAt": "2026-11-21T08:00:00Z", "nextAttemptAt": "2026-11-21T08:00:05Z",
+    "lastAttemptAt": "2026-11-21T08:00:00Z", "lastStatus": 503, "lastAnswer": "come again later",
+    "payload": "{\"type\":\"upgrade.failed\",\"timestamp\":\"2026-11-21T08:00:00Z\",\"data\":{}}"
+}"#;

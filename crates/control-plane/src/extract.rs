@@ -1,6 +1,5 @@
 //! Reading requests so that what cannot be read is answered with a problem that says where.
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
@@ -10,6 +9,7 @@ use novacula_protocol::people::Page;
 use novacula_protocol::spec::Kind;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::error::Category;
 use uuid::Uuid;
 
 use crate::operation::{HowOften, Parameter};
@@ -47,20 +47,55 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let bytes = Bytes::from_request(request, state).await.map_err(|e| unreadable(&e))?;
-        let body = Json::from_bytes(&bytes).or_else(|e| read_again(&bytes).ok_or(e));
-        let Json(body) = body.map_err(|e| ApiError::invalid(e.body_text()))?;
-        // What serde reads into fields by their names it also reads by their order, from an array.
-        if !bytes.trim_ascii_start().starts_with(b"{") {
-            return Err(ApiError::invalid("the body must be a JSON object, `{…}`"));
+        read(&bytes).or_else(|e| read_again(&bytes).ok_or(e)).map(Self).map_err(ApiError::invalid)
+    }
+}
+
+/// What the bytes say, or one sentence about what they should and where they do not.
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    // A list would be taken for the fields in their order, which nobody means.
+    match bytes.trim_ascii_start().first() {
+        Some(b'{') => {}
+        Some(_) => {
+            return Err("the body must be a JSON object, {…}, it begins with something else".to_owned());
         }
-        Ok(Self(body))
+        None => return Err("the body must be a JSON object, {…}, it is empty".to_owned()),
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let body = serde_path_to_error::deserialize(&mut json).map_err(|e| {
+        let (path, cause) = (e.path().to_string(), e.inner());
+        match cause.classify() {
+            Category::Data => format!("the body must fit what this call takes, but {}", at(&path, cause)),
+            _ => not_json(cause),
+        }
+    })?;
+    json.end().map_err(|e| not_json(&e))?;
+    Ok(body)
+}
+
+fn not_json(cause: &serde_json::Error) -> String {
+    format!("the body must be JSON, it is not: {cause}")
+}
+
+/// `unknown field `x` at `labels.y`: expected …`, with the place where a person looks for it.
+fn at(path: &str, cause: &serde_json::Error) -> String {
+    let text = cause.to_string();
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+    if path == "." {
+        return text.to_owned();
+    }
+    match text.split_once(", ") {
+        Some((found, expected)) => format!("{found} at `{path}`, {expected}"),
+        None => format!("{text} at `{path}`"),
     }
 }
 
 /// JSON has one kind of number: `60000.0` is the whole number that some languages write so.
-fn read_again<T: DeserializeOwned>(bytes: &[u8]) -> Option<Json<T>> {
-    let mut value = serde_json::from_slice(bytes).ok()?;
-    if make_whole(&mut value) { serde_json::from_value(value).ok().map(Json) } else { None }
+fn read_again<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let mut value: Value = serde_json::from_slice(bytes).ok()?;
+    // What serde reads into fields by their names it also reads by their order, from an array.
+    value.as_object()?;
+    if make_whole(&mut value) { serde_json::from_value(value).ok() } else { None }
 }
 
 /// Whether there was anything to do.
@@ -99,6 +134,52 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
         let path = Path::<String>::from_request_parts(parts, state).await;
         path.ok().and_then(|Path(id)| id.parse().ok()).map(Self).ok_or_else(|| ApiError::not_found("id"))
     }
+}
+
+/// The ids in a path, in its order. What is no id is the id of nothing.
+pub(crate) struct Ids<const N: usize>(pub [Uuid; N]);
+
+impl<const N: usize, S: Send + Sync> FromRequestParts<S> for Ids<N> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path = Path::<Vec<String>>::from_request_parts(parts, state).await;
+        let ids =
+            path.ok().and_then(|Path(ids)| ids.iter().map(|id| id.parse().ok()).collect::<Option<Vec<_>>>());
+        ids.and_then(|ids| ids.try_into().ok()).map(Self).ok_or_else(|| ApiError::not_found("id"))
+    }
+}
+
+/// The longest reason that is kept.
+pub(crate) const MAX_REASON: usize = 1_000;
+
+/// `?reason=` of a call that has no body: why a person does it.
+pub(crate) struct Reason(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Reason {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state)
+            .await
+            .map_err(|e| ApiError::invalid(e.body_text()))?;
+        // That there is nothing else, and this once, the gate has seen.
+        let reason = pairs.into_iter().find(|(name, _)| name == "reason").map(|(_, reason)| reason);
+        let reason = reason.unwrap_or_default();
+        is_reason(&reason)?;
+        Ok(Self(reason))
+    }
+}
+
+/// Whether a reason can be kept.
+pub(crate) fn is_reason(reason: &str) -> Result<(), ApiError> {
+    let found = reason.chars().count();
+    if found > MAX_REASON {
+        return Err(ApiError::invalid(format!(
+            "`reason` must have at most {MAX_REASON} characters, it has {found}"
+        )));
+    }
+    Ok(())
 }
 
 /// The kind in a path. What is no kind has no releases.
@@ -218,18 +299,74 @@ impl ListQuery {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::Method;
+    use novacula_protocol::people::{PreflightRequest, UpgradeRequest};
+    use novacula_protocol::sync::SyncRequest;
     use serde_json::json;
 
-    use crate::in_process::ControlPlane;
+    use super::*;
+    use crate::in_process::{ControlPlane, said};
+
+    fn refused<T: DeserializeOwned + std::fmt::Debug>(body: &str) -> String {
+        read::<T>(body.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn a_body_is_refused_with_the_place_where_it_does_not_fit() {
+        for (body, expected) in [
+            (
+                r#"{"targetVersion": "1.0.0", "helthWindowMs": 1}"#,
+                "unknown field `helthWindowMs` at `helthWindowMs`, expected one of",
+            ),
+            (r#"{"targetVersion": "1.0"}"#, "at `targetVersion`"),
+            (
+                r#"{"targetVersion": "1.0.0", "healthWindowMs": "1m"}"#,
+                "invalid type: string \"1m\" at `healthWindowMs`, expected u64",
+            ),
+            ("{}", "missing field `targetVersion`"),
+            ("[]", "begins with something else"),
+            ("", "it is empty"),
+            ("{\"targetVersion\": ", "must be JSON, it is not: EOF"),
+            (r#"{"targetVersion": "1.0.0"} x"#, "must be JSON, it is not: trailing characters"),
+        ] {
+            let sentence = refused::<UpgradeRequest>(body);
+            assert!(sentence.contains(expected), "{body}: {sentence}");
+        }
+        let sentence = refused::<PreflightRequest>(r#"{"checks": ["clock", 7]}"#);
+        assert!(sentence.contains("at `checks[1]`"), "{sentence}");
+        let mut wrong = said("host-1", "1.0.0");
+        wrong["labels"] = json!({"rack": 7});
+        let sentence = refused::<SyncRequest>(&wrong.to_string());
+        assert!(
+            sentence.contains("invalid type: integer `7` at `labels.rack`, expected a string"),
+            "{sentence}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_person_sends_at_most_a_mebibyte_and_an_executor_two() {
+        let control_plane = ControlPlane::start().await;
+        let key = control_plane.key().await;
+        let padded = |body: String, bytes: usize| format!("{body}{}", " ".repeat(bytes - body.len()));
+        for (bytes, expected) in [(1 << 20, (201, "")), ((1 << 20) + 1, (413, "too_large"))] {
+            let body = padded(json!({"name": "host-2"}).to_string(), bytes);
+            let answer =
+                control_plane.call(Method::POST, "/api/v1/executor-keys", control_plane.owner(), body).await;
+            assert_eq!(answer.problem(), (expected.0, expected.1.to_owned()), "{bytes}");
+        }
+        for (bytes, expected) in [(2 << 20, (200, "")), ((2 << 20) + 1, (413, "too_large"))] {
+            let body = padded(said("host-1", "1.0.0").to_string(), bytes);
+            let answer = control_plane.call(Method::POST, "/api/v1/syncExecutor", &key, body).await;
+            assert_eq!(answer.problem(), (expected.0, expected.1.to_owned()), "{bytes}");
+        }
+    }
 
     #[tokio::test]
     async fn a_body_is_an_object_and_its_numbers_are_numbers() {
         let control_plane = ControlPlane::start().await;
         let post = async |body: &str| {
             let path = "/api/v1/enrolment-tokens";
-            control_plane
-                .call(axum::http::Method::POST, path, crate::in_process::OWNER, body.to_owned())
-                .await
+            control_plane.call(Method::POST, path, crate::in_process::OWNER, body.to_owned()).await
         };
         for (sentence, body, expected) in [
             ("a whole number", r#"{"maxUses": 3, "expiresAt": "2100-01-01T00:00:00Z"}"#, 201),

@@ -96,6 +96,12 @@ impl Fleet {
         Some(KeyHolder { key_id, account_id: key.account_id })
     }
 
+    /// Whom a live key belongs to, if it has been bound.
+    #[must_use]
+    pub fn bound_name(&self, key_id: Uuid) -> Option<String> {
+        self.memory().keys.get(&key_id)?.bound_name.clone()
+    }
+
     /// Notes a new key, or new secrets of one that is known.
     pub fn add_key(&self, key: &ExecutorKey) {
         let mut memory = self.memory();

@@ -33,6 +33,7 @@ use crate::routes;
 use crate::secrets::SecretHash;
 use crate::store::{OwnerToken, Store};
 use crate::suspended::Suspended;
+use crate::webhook::call::Client;
 
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
 pub(crate) const OWNER: &str = "nvu_the-owner-of-the-test";
@@ -145,7 +146,9 @@ impl ControlPlane {
                 public_url: None,
                 is_https: false,
                 trusted_proxies: TrustedProxies::default(),
+                serves_tls: false,
             },
+            webhooks: Client::new(true, None).unwrap(),
             version: Version::new(3, 0, 0),
             ending: tokio_util::sync::CancellationToken::new(),
         });
@@ -158,6 +161,10 @@ impl ControlPlane {
 
     pub(crate) fn wait_ms(&self, ms: i64) {
         self.now_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("novacula.sqlite")
     }
 
     pub(crate) fn artifact_files(&self) -> usize {

@@ -244,10 +244,11 @@ impl App {
         self: &Arc<Self>,
         by: Person,
         id: Uuid,
+        reason: String,
     ) -> Result<Result<bool, Uuid>, StoreError> {
         let app = Arc::clone(self);
         to_the_end(async move {
-            let deleted = app.store.delete_executor(by, id, app.clock.now()).await?;
+            let deleted = app.store.delete_executor(by, id, reason, app.clock.now()).await?;
             if deleted == Ok(true) {
                 app.fleet.forget(id);
             }
@@ -266,10 +267,15 @@ impl App {
         .await
     }
 
-    pub(crate) async fn revoke_key(self: &Arc<Self>, by: Person, id: Uuid) -> Result<bool, StoreError> {
+    pub(crate) async fn revoke_key(
+        self: &Arc<Self>,
+        by: Person,
+        id: Uuid,
+        reason: String,
+    ) -> Result<bool, StoreError> {
         let app = Arc::clone(self);
         to_the_end(async move {
-            let is_known = app.store.revoke_key(by, id, app.clock.now()).await?;
+            let is_known = app.store.revoke_key(by, id, reason, app.clock.now()).await?;
             if is_known {
                 app.fleet.remove_key(id);
             }

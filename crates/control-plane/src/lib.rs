@@ -8,6 +8,8 @@ pub use store::{BackupError, back_up};
 
 mod app;
 mod background;
+pub mod certificate;
+mod door;
 #[cfg(test)]
 mod in_process;
 #[cfg(test)]
@@ -25,6 +27,7 @@ mod openapi;
 mod operation;
 mod problem;
 mod refusal;
+mod request_log;
 mod right;
 mod shape;
 
@@ -55,4 +58,5 @@ mod said;
 mod selector;
 mod session;
 mod upgrade;
+mod webhook;
 mod window;

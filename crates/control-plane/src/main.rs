@@ -85,13 +85,9 @@ fn back_up(args: &BackupArgs) -> ExitCode {
 }
 
 fn run(args: ServeArgs) -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let is_terminal = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(is_terminal)
-        .init();
+    if let Err(line) = log(args.log_format.as_deref()) {
+        return refuse(WRONG_USAGE, &line);
+    }
     let settings = match Settings::read(args) {
         Ok(settings) => settings,
         Err(line) => return refuse(WRONG_USAGE, &line),
@@ -100,24 +96,60 @@ fn run(args: ServeArgs) -> ExitCode {
         Ok(runtime) => runtime,
         Err(e) => return refuse(FAILED, &format!("the runtime does not start: {e}")),
     };
-    match runtime.block_on(serve(settings)) {
+    let ended = runtime.block_on(serve(settings));
+    // A webhook that is being called is not waited for: it is called again after the next start.
+    runtime.shutdown_background();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(line) => refuse(FAILED, &line),
     }
 }
 
+/// Text for a person who watches, JSON for whatever else reads.
+fn log(format: Option<&str>) -> Result<(), String> {
+    let is_terminal = std::io::stderr().is_terminal();
+    let is_json = match format {
+        None => !is_terminal,
+        Some("json") => true,
+        Some("text") => false,
+        Some(found) => {
+            return Err(format!("LOG_FORMAT (--log-format) must be json or text, found `{found}`"));
+        }
+    };
+    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // The client of webhooks tells their URLs and all that it sends, whatever is asked for.
+    for quiet in ["ureq=off", "ureq_proto=off", "rustls=warn"] {
+        filter = filter.add_directive(quiet.parse().map_err(|e| format!("{quiet}: {e}"))?);
+    }
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // Where the log cannot be written, it cannot be said there either: the attempt would end the request.
+        .log_internal_errors(false);
+    if is_json {
+        log.json().flatten_event(true).with_span_list(false).init();
+    } else {
+        log.with_ansi(is_terminal).init();
+    }
+    Ok(())
+}
+
 async fn serve(settings: Settings) -> Result<(), String> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| format!("no signals: {e}"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| format!("no signals: {e}"))?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(|e| format!("no signals: {e}"))?;
     let keys = TrustedKeys::baked_in()?;
     let running = serve::start(settings, keys, Clock::of_the_system()).await.map_err(|e| e.to_string())?;
     if let Some(token) = &running.owner_token {
         say(&format!("owner token (shown once): {token}"));
     }
-    say(&format!("listening on http://{}", running.address));
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    say(&format!("listening on {}", running.url()));
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => running.read_certificate_again(),
+        }
     }
     tracing::info!("ending");
     running.stop().await;

@@ -30,6 +30,8 @@ pub(crate) struct Metrics {
     durations: [AtomicU64; BUCKETS_MS.len() + 1],
     total_us: AtomicU64,
     denied: Mutex<BTreeMap<&'static str, u64>>,
+    webhooks_taken: AtomicU64,
+    webhooks_failed: AtomicU64,
 }
 
 /// What the memory of the fleet knows of it as a whole.
@@ -59,6 +61,12 @@ pub(crate) async fn count_denied(State(app): State<Arc<App>>, request: Request, 
 }
 
 impl Metrics {
+    /// Counts a call of a webhook.
+    pub(crate) fn told(&self, is_taken: bool) {
+        let counter = if is_taken { &self.webhooks_taken } else { &self.webhooks_failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn synced(&self, took: Duration, is_accepted: bool) {
         let bucket = BUCKETS_MS.iter().position(|most| took <= Duration::from_millis(u64::from(*most)));
         self.durations[bucket.unwrap_or(BUCKETS_MS.len())].fetch_add(1, Ordering::Relaxed);
@@ -80,9 +88,14 @@ impl App {
                 *sum += count;
             }
         }
+        let waiting = self.store.pending_deliveries().await?;
         let mut text = String::new();
         // Writing into a string cannot fail.
-        let _ = self.metrics.write(&mut text).and_then(|()| write_gauges(&mut text, &census, &upgrades, now));
+        let _ = self
+            .metrics
+            .write(&mut text)
+            .and_then(|()| write_gauges(&mut text, &census, &upgrades, now))
+            .and_then(|()| write_waiting(&mut text, waiting));
         Ok(text)
     }
 }
@@ -112,7 +125,16 @@ impl Metrics {
         for (code, count) in self.denied.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             writeln!(text, "{name}{{code=\"{code}\"}} {count}")?;
         }
-        Ok(())
+
+        let name = "novacula_webhook_calls_total";
+        head(
+            text,
+            name,
+            "counter",
+            "Calls of webhooks since the start, by whether they were answered with 2xx.",
+        )?;
+        writeln!(text, "{name}{{outcome=\"delivered\"}} {}", count(&self.webhooks_taken))?;
+        writeln!(text, "{name}{{outcome=\"failed\"}} {}", count(&self.webhooks_failed))
     }
 }
 
@@ -148,6 +170,12 @@ fn write_gauges(
     )?;
     let age = census.oldest_pending.map_or(0.0, |since| now.duration_since(since).as_secs_f64().max(0.0));
     writeln!(text, "{name} {age}")
+}
+
+fn write_waiting(text: &mut String, waiting: u64) -> fmt::Result {
+    let name = "novacula_webhook_deliveries_pending";
+    head(text, name, "gauge", "Deliveries that wait to be sent to their webhook, or sent again.")?;
+    writeln!(text, "{name} {waiting}")
 }
 
 fn head(text: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {

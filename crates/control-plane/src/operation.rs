@@ -278,6 +278,10 @@ impl Operation {
         if self.body.is_some() {
             all.push(refusal::TOO_LARGE);
         }
+        // An executor is told to come again instead.
+        if self.method != Method::GET && !matches!(self.right, Right::Executor | Right::Enrol) {
+            all.push(refusal::DISK_FULL);
+        }
         all.extend_from_slice(&self.own_refusals);
         all.extend_from_slice(&[refusal::INTERNAL, refusal::UNAVAILABLE]);
         all.sort_by_key(|refusal| refusal.status);

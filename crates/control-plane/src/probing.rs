@@ -91,6 +91,8 @@ impl Scene {
                 ids.insert(collection, text(&made.ok()["id"]));
             }
         }
+        let tried = format!("/api/v1/webhooks/{}/test", ids["webhooks"]);
+        ids.insert("deliveries".to_owned(), text(&ask(Method::POST, &tried, json!({})).await["id"]));
         Self { token: token.to_owned(), key: secret, ids }
     }
 
@@ -106,6 +108,7 @@ impl Scene {
     fn path(&self, operation: &Operation) -> String {
         let mut path =
             operation.path.replace("{check}", "clock").replace("{kind}", "agent").replace("{number}", "1");
+        path = path.replace("{deliveryId}", &self.ids["deliveries"]);
         for name in ["{id}", "{sha256}"] {
             if path.contains(name) {
                 path = path.replace(name, self.id(operation));

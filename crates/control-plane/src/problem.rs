@@ -75,7 +75,8 @@ impl ApiError {
     }
 
     pub(crate) fn disk_full() -> Self {
-        let sentence = "the control plane's disk is full; free some space and upload again, nothing was kept";
+        let sentence =
+            "the control plane's disk is full, nothing was kept; free some space there and try again";
         Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", sentence)
     }
 
@@ -89,11 +90,28 @@ impl ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        let retry_after_s = match error {
-            StoreError::Busy | StoreError::Stopped => 1,
-            StoreError::Full | StoreError::Failed(_) => 10,
-        };
         tracing::error!("{error}");
+        match error {
+            StoreError::Full => Self::disk_full(),
+            StoreError::Busy | StoreError::Stopped => Self::unavailable(1),
+            StoreError::Failed(_) => Self::unavailable(10),
+        }
+    }
+}
+
+impl ApiError {
+    /// What an executor is told of the store: it can do nothing about a full disk but come again.
+    pub(crate) fn to_executor(error: StoreError) -> Self {
+        match error {
+            StoreError::Full => {
+                tracing::error!("{error}");
+                Self::unavailable(10)
+            }
+            error => error.into(),
+        }
+    }
+
+    fn unavailable(retry_after_s: u32) -> Self {
         let sentence = "the control plane cannot write or read its store at the moment; try again later";
         let mut refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence);
         refused.retry_after_s = Some(retry_after_s);

@@ -58,7 +58,7 @@ refusals! {
     RELEASE_PUBLISHED = 409 "release_published" "1.5.0 is published already and takes no more artifacts; release a new version instead";
     RELEASE_DIFFERS = 409 "release_differs" "the channel of 1.5.0 is `stable`, this upload says `beta`; leave it out, or change it with PATCH first";
     INVALID_TRANSITION = 409 "invalid_transition" "a release goes from draft to published to yanked, not from yanked to published";
-    DISK_FULL = 507 "disk_full" "the control plane's disk is full; free some space and upload again, nothing was kept";
+    DISK_FULL = 507 "disk_full" "the control plane's disk is full, nothing was kept; free some space there and try again";
     UNTRUSTED_KEY = 422 "untrusted_key" "the signature must be made by a key built into this program (2026), it is by another one";
     SIGNATURE_MALFORMED = 422 "signature_malformed" "the signature must be the text of a .minisig file, it has 1 lines instead of 4";
     SIGNATURE_LEGACY = 422 "signature_legacy" "the signature must be prehashed (minisign's default, `ED`), it is a legacy one (`Ed`)";
@@ -106,6 +106,10 @@ refusals! {
     TOO_MANY = 409 "too_many" "the account has 200 windows, which is the most; delete one first";
     FREEZE_IN_FORCE = 409 "freeze_in_force" "the freeze is in force until 2027-01-01T23:00:00Z; end it with a reason (POST …/end) instead of deleting it";
     FREEZE_NOT_IN_FORCE = 409 "freeze_not_in_force" "the freeze is not in force: it is from 2026-12-20T00:00:00Z to 2027-01-01T23:00:00Z; only one that is in force can be ended";
+
+    // Webhooks
+    TOO_MANY_WEBHOOKS = 409 "too_many_webhooks" "an account may have at most 20 webhooks; delete one first";
+    WEBHOOK_DISABLED = 409 "webhook_disabled" "the webhook is disabled, so it is told nothing; enable it with PATCH first";
 
     // Not the caller's fault
     INTERNAL = 500 "internal" "the control plane failed; its log says why";

@@ -8,28 +8,27 @@ mod fleet;
 mod people;
 mod running;
 mod steering;
+mod webhooks;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, HeaderValue, Request, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::trace::TraceLayer;
 
 use crate::app::App;
 use crate::auth::{Gate, enforce};
-use crate::clock::Clock;
 use crate::metrics;
 use crate::operation::Operation;
 use crate::problem::ApiError;
+use crate::request_log::log_request;
 
-/// A sync with 200 long log lines fits; nothing else is larger but artifacts, which have a limit of their own.
-const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
+/// Of everything but syncs and artifacts, which have limits of their own.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// Every operation there is.
 pub(crate) fn operations() -> Vec<Operation> {
@@ -40,6 +39,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         fleet::operations(),
         steering::operations(),
         calendar::operations(),
+        webhooks::operations(),
         running::operations(),
     ];
     let api = api.into_iter().flatten().map(|row| row.below("/api/v1"));
@@ -47,7 +47,6 @@ pub(crate) fn operations() -> Vec<Operation> {
 }
 
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let clock = app.clock.clone();
     operations()
         .into_iter()
         .fold(Router::new(), |router, operation| {
@@ -69,9 +68,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
         ))
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(TraceLayer::new_for_http().make_span_with(span))
-        .layer(SetRequestIdLayer::new(REQUEST_ID, OurIds(clock)))
+        .layer(from_fn_with_state(Arc::clone(&app), log_request))
         .with_state(app)
 }
 
@@ -83,23 +80,6 @@ async fn no_such_method() -> ApiError {
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not take this method")
 }
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-#[derive(Clone)]
-struct OurIds(Clock);
-
-impl MakeRequestId for OurIds {
-    fn make_request_id<B>(&mut self, _: &Request<B>) -> Option<RequestId> {
-        HeaderValue::try_from(self.0.new_id().to_string()).ok().map(RequestId::new)
-    }
-}
-
-/// Method, path and id; no header and no query, because those may carry what must not be logged.
-fn span<B>(request: &Request<B>) -> tracing::Span {
-    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    tracing::info_span!("request", id, method = %request.method(), path = request.uri().path())
-}
-
 #[cfg(test)]
 mod matrix;
 
@@ -107,7 +87,8 @@ mod matrix;
 mod tests {
     use std::collections::BTreeSet;
 
-    use axum::http::Method;
+    use axum::body::Body;
+    use axum::http::{Method, Request};
 
     use super::*;
     use crate::in_process::ControlPlane;
@@ -160,6 +141,7 @@ mod tests {
             .replace("{check}", "clock")
             .replace("{number}", "1")
             .replace("{sha256}", &"0".repeat(64))
+            .replace("{deliveryId}", NOBODY)
             .replace("{id}", NOBODY)
     }
 
@@ -230,6 +212,13 @@ mod tests {
     async fn every_answer_names_its_request() {
         let control_plane = ControlPlane::start().await;
         assert!(!control_plane.get("/nowhere").await.header("x-request-id").is_empty());
+        let claimed = Request::builder().uri("/healthz").header("x-request-id", "mine").body(Body::empty());
+        let answer = control_plane.send(claimed.unwrap()).await;
+        assert_eq!(answer.headers.get_all("x-request-id").iter().count(), 1);
+        assert!(
+            answer.header("x-request-id").parse::<uuid::Uuid>().is_ok(),
+            "what the caller claims does not count"
+        );
         assert_eq!(control_plane.get("/healthz").await.header("x-content-type-options"), "nosniff");
     }
 }

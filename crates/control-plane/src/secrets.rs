@@ -48,7 +48,11 @@ pub fn one_time_password() -> Result<String, NoRandomness> {
     Ok(letters.chunks(5).map(String::from_iter).collect::<Vec<_>>().join("-"))
 }
 
-fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
+/// Random bytes, as they are.
+///
+/// # Errors
+/// When the system has no randomness to give.
+pub fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut bits = [0_u8; N];
     #[expect(clippy::disallowed_methods, reason = "the one home of secrets")]
     getrandom::fill(&mut bits).map_err(NoRandomness)?;

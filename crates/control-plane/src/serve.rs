@@ -20,7 +20,9 @@ use crate::app::App;
 use crate::artifact_folder::ArtifactFolder;
 use crate::attempts::Attempts;
 use crate::calendar::LiveCalendar;
+use crate::certificate::Certificate;
 use crate::clock::Clock;
+use crate::door::{Door, Peer, TlsDoor};
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
 use crate::oidc::Oidc;
@@ -29,6 +31,8 @@ use crate::secrets::{self, NoRandomness, SecretHash};
 use crate::settings::Settings;
 use crate::store::{self, OwnerToken, Store, StoreError};
 use crate::suspended::Suspended;
+use crate::webhook::call::Client;
+use crate::webhook::dispatch;
 use crate::{background, routes};
 
 /// How long answers that are under way may take once the end is asked for.
@@ -52,6 +56,12 @@ pub enum StartError {
     /// The database is.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What TLS is served with is of no use.
+    #[error("{0}")]
+    Tls(String),
+    /// What webhooks are trusted by is of no use.
+    #[error("WEBHOOK_CA_FILE {0}: {1}")]
+    WebhookCa(PathBuf, String),
     /// No token can be made.
     #[error(transparent)]
     Secret(#[from] NoRandomness),
@@ -66,10 +76,12 @@ pub struct Running {
     pub address: SocketAddr,
     /// On the very first start: the owner's token, to be shown once.
     pub owner_token: Option<String>,
+    certificate: Option<Arc<Certificate>>,
     app: Arc<App>,
     end: oneshot::Sender<()>,
     server: JoinHandle<std::io::Result<()>>,
     background: JoinHandle<()>,
+    dispatcher: JoinHandle<()>,
     _lock: std::fs::File,
 }
 
@@ -83,8 +95,14 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
     let artifacts = ArtifactFolder::open(data_dir.join("artifacts"))
         .map_err(|e| StartError::DataDir(data_dir.clone(), e))?;
     let asked = SocketAddr::new(settings.listen, settings.port);
+    let certificate = settings.tls.map(Certificate::read).transpose().map_err(StartError::Tls)?.map(Arc::new);
     let listener = TcpListener::bind(asked).await.map_err(|e| StartError::Listen(asked, e))?;
     let address = listener.local_addr().map_err(|e| StartError::Listen(asked, e))?;
+    let door = match &certificate {
+        Some(certificate) => TlsDoor::open(listener, Arc::clone(certificate)).map(Door::Tls),
+        None => Ok(Door::Plain(listener)),
+    };
+    let door = door.map_err(|e| StartError::Listen(asked, e))?;
     let store = Store::open(&settings.database)?;
 
     let token = secrets::issue(USER_TOKEN_PREFIX)?;
@@ -93,6 +111,11 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
     let is_first_start = store.found_account(founding).await?;
     let suspended = Suspended::remembering(store.suspended_accounts().await?);
     let fleet = Fleet::remembering(store.live_keys().await?, store.snapshots().await?, clock.now());
+    let ca = settings.webhook_ca_file.as_ref();
+    let ca_pem =
+        ca.map(|file| std::fs::read(file).map_err(|e| StartError::WebhookCa(file.clone(), e.to_string())));
+    let webhooks = Client::new(settings.webhook_allow_private, ca_pem.transpose()?.as_deref())
+        .map_err(|e| StartError::WebhookCa(ca.cloned().unwrap_or_default(), e))?;
     let now = clock.now();
     let calendar = LiveCalendar::of(store.calendar(now).await?, now);
     let version = Version::parse(env!("CARGO_PKG_VERSION"))?;
@@ -109,14 +132,15 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
         keys,
         clock,
         rules: settings.rules,
+        webhooks,
         version,
         ending: CancellationToken::new(),
     });
 
     let (end, ended) = oneshot::channel();
     // Who calls is counted by address.
-    let router = routes::router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async {
+    let router = routes::router(Arc::clone(&app)).into_make_service_with_connect_info::<Peer>();
+    let server = axum::serve(door, router).with_graceful_shutdown(async {
         let _ = ended.await;
     });
     Ok(Running {
@@ -124,6 +148,8 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
         owner_token: is_first_start.then_some(token),
         server: tokio::spawn(server.into_future()),
         background: tokio::spawn(background::run(Arc::clone(&app))),
+        dispatcher: tokio::spawn(dispatch::run(Arc::clone(&app))),
+        certificate,
         app,
         end,
         _lock: lock,
@@ -151,6 +177,21 @@ pub async fn reset_owner(
 }
 
 impl Running {
+    /// Where, as callers write it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}://{}", if self.certificate.is_some() { "https" } else { "http" }, self.address)
+    }
+
+    /// Reads the certificate again. One that is of no use is told in one line, and the one before stays.
+    pub fn read_certificate_again(&self) {
+        match self.certificate.as_ref().map(|certificate| certificate.read_again()) {
+            Some(Ok(())) => tracing::info!("the certificate was read again and is shown from now on"),
+            Some(Err(e)) => tracing::error!("the certificate before stays in use: {e}"),
+            None => tracing::info!("there is no certificate to be read again"),
+        }
+    }
+
     /// Ends: no new requests, those under way get some time, and what was only remembered becomes durable.
     pub async fn stop(self) {
         let _ = self.end.send(());
@@ -159,6 +200,7 @@ impl Running {
             tracing::warn!("some requests were cut off");
         }
         self.background.abort();
+        self.dispatcher.abort();
         if let Err(e) = self.app.keep_presence().await {
             tracing::error!("the presence of executors is not kept: {e}");
         }

@@ -9,6 +9,7 @@ use openidconnect::{IssuerUrl, RedirectUrl};
 
 use crate::app::Rules;
 use crate::caller::TrustedProxies;
+use crate::certificate::TlsFiles;
 use crate::oidc::{CALLBACK, OidcSettings};
 
 /// As written: read by [`Settings::read`], so that a bad value is told in our words.
@@ -53,6 +54,21 @@ pub struct ServeArgs {
     /// The largest artifact that is taken [default: 536870912]
     #[arg(long, env = "MAX_ARTIFACT_BYTES", value_name = "BYTES")]
     pub max_artifact_bytes: Option<String>,
+    /// The certificate to show callers, PEM, with those between it and its root [default: no TLS]
+    #[arg(long, env = "TLS_CERT_FILE", value_name = "FILE")]
+    pub tls_cert_file: Option<PathBuf>,
+    /// Its key, PEM
+    #[arg(long, env = "TLS_KEY_FILE", value_name = "FILE")]
+    pub tls_key_file: Option<PathBuf>,
+    /// How the log is written, json or text [default: text on a terminal, else json]
+    #[arg(long, env = "LOG_FORMAT", value_name = "json|text")]
+    pub log_format: Option<String>,
+    /// Webhooks may be in private networks and on this machine [default: false]
+    #[arg(long, env = "WEBHOOK_ALLOW_PRIVATE", value_name = "true|false")]
+    pub webhook_allow_private: Option<String>,
+    /// The certificates (PEM) that webhooks are trusted by [default: the usual ones]
+    #[arg(long, env = "WEBHOOK_CA_FILE", value_name = "FILE")]
+    pub webhook_ca_file: Option<PathBuf>,
 }
 
 /// As written: which database is copied, and where to.
@@ -114,6 +130,12 @@ pub struct Settings {
     pub rules: Rules,
     /// Where people log in who are known elsewhere.
     pub oidc: Option<OidcSettings>,
+    /// What TLS is served with, if it is.
+    pub tls: Option<TlsFiles>,
+    /// Webhooks may be in private networks and on this machine.
+    pub webhook_allow_private: bool,
+    /// What webhooks are trusted by, where the usual roots are not.
+    pub webhook_ca_file: Option<PathBuf>,
 }
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -157,10 +179,19 @@ impl Settings {
             args.oidc_client_secret_file.as_deref(),
             public_url.as_deref(),
         )?;
+        let tls = match (args.tls_cert_file, args.tls_key_file) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (None, None) => None,
+            _ => {
+                return Err(
+                    "TLS_CERT_FILE and TLS_KEY_FILE must be given both or neither, found one".to_owned()
+                );
+            }
+        };
         Ok(Self {
             oidc,
             rules: Rules {
-                is_https: public_url.as_ref().is_some_and(|url| url.starts_with("https:")),
+                is_https: tls.is_some() || public_url.as_ref().is_some_and(|url| url.starts_with("https:")),
                 trusted_proxies,
                 pending_upgrade_ttl_ms: number(
                     "PENDING_UPGRADE_TTL_MS",
@@ -179,7 +210,11 @@ impl Settings {
                     1 << 40,
                 )?,
                 public_url,
+                serves_tls: tls.is_some(),
             },
+            tls,
+            webhook_allow_private: truth("WEBHOOK_ALLOW_PRIVATE", args.webhook_allow_private)?,
+            webhook_ca_file: args.webhook_ca_file,
             data_dir,
             database,
             listen,
@@ -214,6 +249,14 @@ fn number(
         .ok()
         .filter(|n| (least..=most).contains(n))
         .ok_or_else(|| format!("{variable} must be a whole number from {least} to {most}, found `{written}`"))
+}
+
+fn truth(variable: &str, written: Option<String>) -> Result<bool, String> {
+    match written.as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(found) => Err(format!("{variable} must be true or false, found `{found}`")),
+    }
 }
 
 fn database(url: &str) -> Result<PathBuf, String> {
@@ -340,6 +383,12 @@ mod tests {
                 ServeArgs { oidc_client_secret_file: some("/nowhere"), ..with_oidc("https://idp.example") },
             ),
             ("DATABASE_URL", ServeArgs { database_url: some("mysql:x"), ..ServeArgs::default() }),
+            (
+                "WEBHOOK_ALLOW_PRIVATE",
+                ServeArgs { webhook_allow_private: some("yes"), ..ServeArgs::default() },
+            ),
+            ("TLS_KEY_FILE", ServeArgs { tls_cert_file: Some("c.pem".into()), ..ServeArgs::default() }),
+            ("TLS_CERT_FILE", ServeArgs { tls_key_file: Some("k.pem".into()), ..ServeArgs::default() }),
             ("no PostgreSQL", ServeArgs { database_url: some("postgres://h/d"), ..ServeArgs::default() }),
         ] {
             let line = Settings::read(args).unwrap_err();

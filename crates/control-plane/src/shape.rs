@@ -8,7 +8,7 @@ use novacula_protocol::sync::Channel;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::api::releases::MAX_NOTES;
-use crate::extract::{DEFAULT_LIMIT, MAX_LIMIT};
+use crate::extract::{DEFAULT_LIMIT, MAX_LIMIT, MAX_REASON};
 
 /// A version up to its build metadata. Its numbers fit into 64 bits, and its digits are those of ASCII.
 pub(crate) const VERSION: &str = concat!(
@@ -56,6 +56,9 @@ shapes! {
 
     /// A label of an executor.
     Label = |_generator| json_schema!({"type": "string", "pattern": "^[^=]+=.*$"});
+
+    /// Why a person does something.
+    Reason = |_generator| json_schema!({"type": "string", "maxLength": MAX_REASON});
 
     /// How the activity is written.
     Format = |_generator| json_schema!({"type": "string", "enum": ["json", "csv"]});

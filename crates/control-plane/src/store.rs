@@ -8,6 +8,7 @@ mod backup;
 mod batch_rows;
 mod batches;
 mod column;
+mod deliveries;
 mod events;
 mod executors;
 mod four_eyes;
@@ -27,6 +28,7 @@ mod tokens;
 mod upgrade_rows;
 mod upgrades;
 mod users;
+mod webhooks;
 mod windows;
 mod writer;
 
@@ -43,6 +45,7 @@ pub use accounts::OwnerToken;
 pub use activity::Wanted;
 pub use backup::{BackupError, back_up};
 pub use batches::Turn;
+pub use deliveries::{DeliveryRefused, Due};
 pub use executors::LastSeen;
 pub use freezes::FreezeRefused;
 pub use personal_tokens::NewToken;
@@ -55,6 +58,7 @@ pub use steps::{AcknowledgeRefused, Part};
 
 pub use upgrades::Listed;
 pub use users::{NewUser, PeopleRefused};
+pub use webhooks::NewWebhook;
 pub use windows::WindowRefused;
 pub use writer::Writer;
 

@@ -13,7 +13,7 @@ use crate::control_plane::ControlPlane;
 use crate::ending::{Ending, Failure, wrong_usage};
 use crate::terminal::Terminal;
 use crate::{
-    account, activity, batch, executor, four_eyes, freeze, release, token, upgrade, user, window,
+    account, activity, batch, executor, four_eyes, freeze, release, token, upgrade, user, webhook, window,
 };
 
 const AFTER_HELP: &str = "\
@@ -73,6 +73,9 @@ enum Command {
     /// See who did what, when and why
     #[command(subcommand)]
     Activity(activity::Command),
+    /// Have others told of upgrades
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     Completions(Completions),
 }
 
@@ -102,6 +105,7 @@ impl CommandLine {
             Command::FourEyes(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Freeze(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Upgrade(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
+            Command::Webhook(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
         };
         result.unwrap_or_else(|error| {
             // `novactl … | head`: nobody reads on, so there is nothing to say.

@@ -120,7 +120,15 @@ impl ControlPlane {
 
     /// Asks for something to be removed.
     pub fn delete(&self, path: &str) -> Result<(), Failure> {
-        let request = self.http.delete(self.address(path)).header(header::AUTHORIZATION, self.bearer());
+        self.delete_because(path, None)
+    }
+
+    /// Asks for something to be removed, and may say why.
+    pub fn delete_because(&self, path: &str, reason: Option<&str>) -> Result<(), Failure> {
+        let mut request = self.http.delete(self.address(path)).header(header::AUTHORIZATION, self.bearer());
+        if let Some(reason) = reason {
+            request = request.query("reason", reason);
+        }
         self.read(request.call())?.nothing(&format!("DELETE {path}"), self.url())
     }
 

@@ -1,6 +1,7 @@
 //! `novactl executor …`
 
 mod agent_config;
+mod delete;
 mod enroll;
 mod explain;
 mod key;
@@ -21,6 +22,7 @@ pub const EXECUTORS: &str = "/executors";
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    Delete(delete::Delete),
     Enroll(enroll::Enroll),
     Explain(explain::Explain),
     /// List, rotate and revoke the keys of executors
@@ -38,6 +40,7 @@ impl Command {
     /// Does what was asked.
     pub fn run(&self, control_plane: &ControlPlane, terminal: &Terminal) -> anyhow::Result<Ending> {
         match self {
+            Self::Delete(delete) => delete.run(control_plane, terminal),
             Self::Enroll(enroll) => enroll.run(control_plane, terminal),
             Self::Explain(explain) => explain.run(control_plane, terminal),
             Self::Key(command) => command.run(control_plane, terminal),

@@ -23,6 +23,7 @@ mod terminal;
 mod token;
 mod upgrade;
 mod user;
+mod webhook;
 mod window;
 
 pub use command_line::run;

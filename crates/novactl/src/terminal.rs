@@ -39,6 +39,11 @@ impl Terminal {
         text.lines().try_for_each(|line| self.line(format!("{indent}{line}")))
     }
 
+    /// That it is done: for machines by its id, for people in a sentence.
+    pub fn done(&self, id: &str, sentence: impl AsRef<str>) -> anyhow::Result<()> {
+        if self.json { self.json(&serde_json::json!({ "id": id })) } else { self.line(sentence) }
+    }
+
     /// `name` and what it is, aligned with its siblings.
     pub fn fact(&self, name: &str, value: impl AsRef<str>) -> anyhow::Result<()> {
         self.line(format!("  {name:<14} {}", value.as_ref()))

@@ -14,6 +14,7 @@ mod steering;
 mod steps;
 mod tokens;
 mod users;
+mod webhooks;
 mod windows;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,9 @@ pub use steering::{
 pub use steps::{Acknowledge, Step, UpgradeStep, UpgradeSteps};
 pub use tokens::{Token, TokenRequest};
 pub use users::{User, UserPatch, UserRequest, UserWithPassword};
+pub use webhooks::{
+    Delivery, DeliveryStatus, IssuedWebhook, Webhook, WebhookEvent, WebhookPatch, WebhookRequest,
+};
 pub use windows::{
     ExecutorWindows, Opening, Operator, Requirement, Selector, Window, WindowPatch, WindowRequest,
 };
@@ -172,6 +176,10 @@ pub struct ReleasePatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(max = 65536)))]
     pub notes: Option<String>,
+    /// Why, for the activity; a release is not yanked without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 1000)))]
+    pub reason: Option<String>,
     /// While it is a draft: upgrades of different types keep their order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^[a-z0-9-]{1,64}$")))]

@@ -118,15 +118,17 @@ mod tests {
             "code": "download_failed", "stage": "DOWNLOAD", "message": PROBE, "timestamp": "2026-01-01T00:00:00Z",
         });
         control_plane.sync(&key, failed).await.ok();
-        control_plane.patch(&path, json!({"status": "yanked"})).await.ok();
-        control_plane.delete(&format!("/api/v1/executors/{id}")).await;
+        control_plane.patch(&path, json!({"status": "yanked", "reason": PROBE})).await.ok();
+        let probe =
+            "%3Cscript%3Ealert(1)%3C%2Fscript%3E%27%3B%20DROP%20TABLE%20activity%3B%20--%20%22%3D1%2B1";
+        control_plane.delete(&format!("/api/v1/executors/{id}?reason={probe}")).await;
         let keys = control_plane.get("/api/v1/executor-keys").await.ok();
         let key_id = keys["items"][0]["id"].as_str().unwrap().to_owned();
         for _ in 0..2 {
-            control_plane.delete(&format!("/api/v1/executor-keys/{key_id}")).await;
+            control_plane.delete(&format!("/api/v1/executor-keys/{key_id}?reason={probe}")).await;
         }
         let token_path = format!("/api/v1/enrolment-tokens/{}", token["id"].as_str().unwrap());
-        control_plane.delete(&token_path).await;
+        control_plane.delete(&format!("{token_path}?reason={probe}")).await;
         (id, upgrade)
     }
 
@@ -227,7 +229,7 @@ mod tests {
         an_eventful_day(&control_plane).await;
         let page = control_plane.get("/api/v1/activity").await.ok();
         assert_eq!(column(&page, "name").iter().filter(|name| *name == PROBE).count(), 9);
-        assert_eq!(column(&page, "reason").iter().filter(|reason| *reason == PROBE).count(), 3);
+        assert_eq!(column(&page, "reason").iter().filter(|reason| *reason == PROBE).count(), 7);
         let actor = format!("executor {PROBE}");
         assert_eq!(column(&page, "actor").iter().filter(|said| **said == actor).count(), 5);
         assert_eq!(page["items"][7]["after"]["notes"], PROBE);
@@ -237,7 +239,7 @@ mod tests {
         assert!(csv.header("content-disposition").starts_with("attachment"));
         let text = String::from_utf8(csv.bytes).unwrap();
         let quoted = format!("\"{}\"", PROBE.replace('"', "\"\""));
-        assert_eq!(text.matches(&quoted).count(), 9 + 3, "{text}");
+        assert_eq!(text.matches(&quoted).count(), 9 + 7, "{text}");
         assert_eq!(text.lines().count(), 1 + 15);
         let part = control_plane.get("/api/v1/activity?format=csv&limit=3").await;
         assert_eq!(part.header("next-cursor"), "13");

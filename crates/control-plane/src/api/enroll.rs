@@ -23,7 +23,7 @@ pub(crate) async fn enroll(
     said::name(&asked.name).map_err(ApiError::invalid)?;
     let access_token = secrets::issue(EXECUTOR_KEY_PREFIX).map_err(ApiError::internal)?;
     let new = (app.clock.new_id(), SecretHash::of(&access_token));
-    let enrolled = app.enroll(token, asked.kind, asked.name, new).await?;
+    let enrolled = app.enroll(token, asked.kind, asked.name, new).await.map_err(ApiError::to_executor)?;
     if matches!(enrolled, Err(IdentityRefused::UnknownKey)) {
         app.attempts.bad_secret(from.0, app.clock.now())?;
     }

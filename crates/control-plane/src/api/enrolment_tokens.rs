@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::extract::{Body, Id, ListQuery};
+use crate::extract::{Body, Id, ListQuery, Reason};
 use crate::key::EnrolmentToken;
 use crate::problem::{Answer, ApiError};
 use crate::secrets::{self, SecretHash};
@@ -73,8 +73,13 @@ pub(crate) async fn list(
     Ok(Json(query.page(tokens.into_iter().map(shown), |token| token.id.clone())))
 }
 
-pub(crate) async fn revoke(State(app): State<Arc<App>>, person: Person, Id(id): Id) -> Answer<StatusCode> {
-    match app.store.revoke_enrolment_token(person, id, app.clock.now()).await? {
+pub(crate) async fn revoke(
+    State(app): State<Arc<App>>,
+    person: Person,
+    Id(id): Id,
+    Reason(reason): Reason,
+) -> Answer<StatusCode> {
+    match app.store.revoke_enrolment_token(person, id, reason, app.clock.now()).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::not_found("enrolment token")),
     }

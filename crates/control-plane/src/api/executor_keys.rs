@@ -13,7 +13,7 @@ use novacula_protocol::people::{
 
 use crate::app::App;
 use crate::clock::after_ms;
-use crate::extract::{Body, Id, ListQuery};
+use crate::extract::{Body, Id, ListQuery, Reason};
 use crate::key::{ExecutorKey, NewKey, Rotation, RotationRefused};
 use crate::problem::{Answer, ApiError};
 use crate::said;
@@ -57,8 +57,13 @@ pub(crate) async fn list(
     Ok(Json(query.page(keys.into_iter().map(shown), |key| key.id.clone())))
 }
 
-pub(crate) async fn revoke(State(app): State<Arc<App>>, person: Person, Id(id): Id) -> Answer<StatusCode> {
-    match app.revoke_key(person, id).await? {
+pub(crate) async fn revoke(
+    State(app): State<Arc<App>>,
+    person: Person,
+    Id(id): Id,
+    Reason(reason): Reason,
+) -> Answer<StatusCode> {
+    match app.revoke_key(person, id, reason).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::not_found("executor key")),
     }

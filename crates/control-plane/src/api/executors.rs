@@ -14,7 +14,7 @@ use semver::Version;
 
 use crate::app::App;
 use crate::executor::Snapshot;
-use crate::extract::{Id, ListQuery, word};
+use crate::extract::{Id, ListQuery, Reason, word};
 use crate::presence::presence;
 use crate::problem::{Answer, ApiError};
 use crate::secrets::hex;
@@ -100,9 +100,14 @@ pub(crate) async fn show(State(app): State<Arc<App>>, person: Person, Id(id): Id
     Ok(Json(executor))
 }
 
-pub(crate) async fn delete(State(app): State<Arc<App>>, person: Person, Id(id): Id) -> Answer<StatusCode> {
+pub(crate) async fn delete(
+    State(app): State<Arc<App>>,
+    person: Person,
+    Id(id): Id,
+    Reason(reason): Reason,
+) -> Answer<StatusCode> {
     app.fleet.executor(person.account_id, id).ok_or_else(|| ApiError::not_found("executor"))?;
-    match app.delete_executor(person, id).await? {
+    match app.delete_executor(person, id, reason).await? {
         Ok(true) => Ok(StatusCode::NO_CONTENT),
         Ok(false) => Err(ApiError::not_found("executor")),
         Err(open) => {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use novacula_protocol::people::{Page, Release, ReleasePatch};
 use novacula_protocol::spec::Kind;
 
 use crate::app::App;
-use crate::extract::{Body, Id, ListQuery, word};
+use crate::extract::{Body, Id, ListQuery, is_reason, word};
 use crate::particulars::Particulars;
 use crate::problem::{Answer, ApiError};
 use crate::store::{Person, ReleaseRefused};
@@ -47,6 +48,7 @@ pub(crate) async fn patch(
     if patch.notes.as_ref().is_some_and(|notes| notes.chars().count() > MAX_NOTES) {
         return Err(ApiError::invalid(format!("`notes` must have at most {MAX_NOTES} characters")));
     }
+    is_reason(patch.reason.as_deref().unwrap_or_default())?;
     let said = Particulars {
         r#type: patch.r#type.clone(),
         prerequisites: patch.prerequisites.clone(),
@@ -68,6 +70,9 @@ impl From<ReleaseRefused> for ApiError {
                 Self::conflict("release_published", message)
             }
             ReleaseRefused::Differs { .. } => Self::conflict("release_differs", message),
+            ReleaseRefused::ReasonRequired(_) => {
+                Self::new(StatusCode::BAD_REQUEST, "reason_required", message)
+            }
             ReleaseRefused::InvalidTransition { .. } => Self::conflict("invalid_transition", message),
         }
     }
@@ -93,7 +98,7 @@ mod tests {
             ("published", 409),
             ("draft", 409),
         ] {
-            let answer = control_plane.patch(&path, json!({"status": to})).await;
+            let answer = control_plane.patch(&path, json!({"status": to, "reason": "as planned"})).await;
             let code = if expected == 200 { "" } else { "invalid_transition" };
             assert_eq!(answer.problem(), (expected, code.to_owned()), "{to}");
         }
@@ -105,6 +110,32 @@ mod tests {
         for bad in [json!({"statuss": "yanked"}), json!({"status": "gone"}), json!("yanked")] {
             assert_eq!(control_plane.patch(&path, bad).await.problem(), (400, "invalid_request".to_owned()));
         }
+    }
+
+    #[tokio::test]
+    async fn no_release_is_yanked_without_a_reason() {
+        let control_plane = ControlPlane::start().await;
+        let id = control_plane.publish("1.0.0").await["id"].as_str().unwrap().to_owned();
+        let path = format!("/api/v1/releases/{id}");
+        for without in [
+            json!({"status": "yanked"}),
+            json!({"status": "yanked", "reason": ""}),
+            json!({"status": "yanked", "reason": " \n"}),
+        ] {
+            let refused = control_plane.patch(&path, without.clone()).await;
+            assert_eq!(refused.problem(), (400, "reason_required".to_owned()), "{without}");
+        }
+        let long = json!({"status": "yanked", "reason": "x".repeat(1_001)});
+        assert_eq!(control_plane.patch(&path, long).await.problem(), (400, "invalid_request".to_owned()));
+        assert_eq!(control_plane.get(&path).await.ok()["status"], "published");
+        control_plane.patch(&path, json!({"status": "yanked", "reason": "it hangs"})).await.ok();
+        // It is yanked already, so nothing is done that would need one.
+        control_plane.patch(&path, json!({"status": "yanked"})).await.ok();
+        let told = control_plane.get("/api/v1/activity?action=release.yanked").await.ok();
+        assert_eq!(
+            (told["items"].as_array().unwrap().len(), &told["items"][0]["reason"]),
+            (1, &json!("it hangs"))
+        );
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use novacula_protocol::reach;
 use novacula_protocol::sync::{Offer, SyncRequest, SyncResponse};
 
-use crate::app::App;
+use crate::app::{App, Rules};
 use crate::clock::after_ms;
 use crate::executor::IdentityRefused;
 use crate::extract::Body;
@@ -26,10 +26,10 @@ pub(crate) async fn sync(
     let said = said::checked(said).map_err(ApiError::invalid)?;
     let now = app.clock.now();
     let support = reach::support(&said.current_version, &app.version);
-    let asks = app.hear_sync(by, said, now).await??;
+    let asks = app.hear_sync(by, said, now).await.map_err(ApiError::to_executor)??;
     let pending_upgrade = match asks.upgrade {
         Some(open) => {
-            let base = base_url(app.rules.public_url.as_deref(), &headers)?;
+            let base = base_url(&app.rules, &headers)?;
             let download_url = format!("{base}/api/v1/artifacts/{}", open.artifact.sha256);
             let fresh_until = after_ms(now, app.rules.pending_upgrade_ttl_ms).unwrap_or(now);
             Some(Offer::Understood(Box::new(open.spec(download_url, fresh_until))))
@@ -47,12 +47,13 @@ pub(crate) async fn sync(
 }
 
 /// Where executors reach us: as configured, else as this one just did.
-fn base_url(public_url: Option<&str>, headers: &HeaderMap) -> Answer<String> {
-    if let Some(url) = public_url {
-        return Ok(url.to_owned());
+fn base_url(rules: &Rules, headers: &HeaderMap) -> Answer<String> {
+    if let Some(url) = &rules.public_url {
+        return Ok(url.clone());
     }
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let scheme = text("x-forwarded-proto").filter(|scheme| *scheme == "https").unwrap_or("http");
+    let is_https = rules.serves_tls || text("x-forwarded-proto") == Some("https");
+    let scheme = if is_https { "https" } else { "http" };
     let host = text(header::HOST.as_str())
         .filter(|host| {
             host.parse::<axum::http::uri::Authority>().is_ok_and(|host| !host.as_str().contains('@'))
@@ -90,6 +91,7 @@ mod tests {
         let headers = |pairs: &[(&'static str, &'static str)]| {
             pairs.iter().map(|(k, v)| (k.parse().unwrap(), v.parse().unwrap())).collect::<HeaderMap>()
         };
+        let rules = crate::settings::Settings::read(crate::settings::ServeArgs::default()).unwrap().rules;
         for (sentence, public_url, pairs, expected) in [
             (
                 "as configured",
@@ -114,8 +116,12 @@ mod tests {
             ("a host with a user", None, &[("host", "a@b")][..], None),
             ("no host", None, &[][..], None),
         ] {
-            assert_eq!(base_url(public_url, &headers(pairs)).ok().as_deref(), expected, "{sentence}");
+            let rules = Rules { public_url: public_url.map(str::to_owned), ..rules.clone() };
+            assert_eq!(base_url(&rules, &headers(pairs)).ok().as_deref(), expected, "{sentence}");
         }
+        let own = Rules { serves_tls: true, ..rules };
+        let url = base_url(&own, &headers(&[("host", "cp.example:3000")]));
+        assert_eq!(url.ok().as_deref(), Some("https://cp.example:3000"), "over a TLS of our own");
     }
 
     #[tokio::test]
@@ -283,11 +289,11 @@ mod tests {
         let mut bad_label = said("host-1", "1.0.0");
         bad_label["labels"] = json!({"a": 1});
         bad_stage["unknown"] = json!("fields are ignored");
-        let deep = "[".repeat(100_000);
+        let deep = format!("{{\"unknown\": {}", "[".repeat(100_000));
         for (sentence, body, part) in [
             ("no stage of ours", bad_stage.to_string(), "upgrade.stage"),
             ("a label that is no text", bad_label.to_string(), "labels.a"),
-            ("nothing", String::new(), "EOF"),
+            ("nothing", String::new(), "it is empty"),
             ("deeply nested", deep, "line 1"),
             ("an escape code", said("a\u{1b}[2J", "1.0.0").to_string(), "U+001B"),
         ] {

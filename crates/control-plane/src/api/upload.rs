@@ -235,11 +235,7 @@ async fn keep(app: Arc<App>, received: Received, upload: Upload) -> Answer<Relea
             app.artifacts.remove(&unsure).map_err(|e| on_disk(&e))?;
         }
     }
-    match kept {
-        Ok(kept) => Ok(kept?),
-        Err(store::StoreError::Full) => Err(ApiError::disk_full()),
-        Err(e) => Err(e.into()),
-    }
+    Ok(kept??)
 }
 
 fn refused(refusal: &Refusal) -> ApiError {

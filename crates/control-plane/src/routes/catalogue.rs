@@ -39,7 +39,6 @@ fn rows() -> [Operation; 4] {
                 refusal::WRONG_KIND,
                 refusal::WRONG_VERSION,
                 refusal::WRONG_TARGET,
-                refusal::DISK_FULL,
             ])
             .wrapped(|handler, _| {
                 handler.route_layer(DefaultBodyLimit::disable()).route_layer(from_fn(hear_out))
@@ -51,6 +50,6 @@ fn rows() -> [Operation; 4] {
             .summary("From draft to published to yanked; its channel and its notes, and its type and its steps while it is a draft")
             .takes::<ReleasePatch>(example::RELEASE_PATCH)
             .answers::<Release>(200, example::RELEASE_PUBLISHED)
-            .refuses(&[refusal::INVALID_TRANSITION, refusal::RELEASE_PUBLISHED]),
+            .refuses(&[refusal::REASON_REQUIRED, refusal::INVALID_TRANSITION, refusal::RELEASE_PUBLISHED]),
     ]
 }

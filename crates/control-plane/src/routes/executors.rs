@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use novacula_protocol::enroll::{EnrollRequest, EnrollResponse};
 use novacula_protocol::people::{
@@ -13,6 +14,9 @@ use crate::api::{artifacts, enroll, enrolment_tokens, executor_keys, sync};
 use crate::operation::{Operation, area, delete, get, post};
 use crate::right::Right;
 use crate::{example, metrics, refusal, shape};
+
+/// 200 long log lines fit.
+const MAX_SYNC_BYTES: usize = 2 * 1024 * 1024;
 
 pub(super) fn operations() -> Vec<Operation> {
     let mut all = area("executors' own", own());
@@ -28,7 +32,9 @@ fn own() -> [Operation; 3] {
             .answers::<SyncResponse>(200, example::SYNC_RESPONSE)
             .refuses(&[refusal::KEY_BOUND, refusal::NAME_TAKEN, refusal::KIND_MISMATCH])
             .wrapped(|handler, app| {
-                handler.route_layer(from_fn_with_state(Arc::clone(app), metrics::time_sync))
+                handler
+                    .route_layer(DefaultBodyLimit::max(MAX_SYNC_BYTES))
+                    .route_layer(from_fn_with_state(Arc::clone(app), metrics::time_sync))
             }),
         post("/enroll", "enroll", Right::Enrol, enroll::enroll)
             .summary("Exchanges an enrolment token for a key that belongs to one executor")
@@ -54,6 +60,7 @@ fn keys() -> [Operation; 7] {
             .answers::<IssuedSecret>(201, example::ISSUED_SECRET),
         delete("/executor-keys/{id}", "revokeExecutorKey", Right::Administer, executor_keys::revoke)
             .summary("Ends a key")
+            .query::<shape::Reason>("reason", "Why, for the activity")
             .answers_nothing(),
         post("/executor-keys/{id}/rotate", "rotateExecutorKey", Right::Administer, executor_keys::rotate)
             .summary("A new secret for a key, shown once; the one before goes on working for a while")
@@ -69,6 +76,7 @@ fn keys() -> [Operation; 7] {
             .answers::<IssuedSecret>(201, example::ISSUED_SECRET),
         delete("/enrolment-tokens/{id}", "revokeEnrolmentToken", Right::Administer, enrolment_tokens::revoke)
             .summary("Ends an enrolment token; the keys it was exchanged for live on")
+            .query::<shape::Reason>("reason", "Why, for the activity")
             .answers_nothing(),
     ]
 }

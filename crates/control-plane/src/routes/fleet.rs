@@ -37,6 +37,7 @@ fn fleet() -> [Operation; 7] {
             .answers::<Executor>(200, example::EXECUTOR),
         delete("/executors/{id}", "deleteExecutor", Right::Administer, executors::delete)
             .summary("Forgets an executor; it comes back with its next sync")
+            .query::<shape::Reason>("reason", "Why, for the activity")
             .answers_nothing()
             .refuses(&[refusal::UPGRADE_ALREADY_PENDING]),
         get("/executors/{id}/explain", "explainExecutor", Right::See, explain::show)

@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::column::{Count, Json, Time, Word};
-use super::{Sql, Store, StoreError};
+use super::{Sql, Store, StoreError, deliveries};
 use crate::activity::{CHAIN_START, chained};
 
 /// Who acts when nobody asked.
@@ -153,7 +153,7 @@ pub(super) fn append(sql: &Connection, deed: Deed<'_>) -> Sql<()> {
         entry.after.as_ref().map(Json),
         entry.hash,
     ])?;
-    Ok(())
+    deliveries::enqueue(sql, deed.account_id, &entry)
 }
 
 fn read(row: &Row<'_>) -> Sql<Activity> {

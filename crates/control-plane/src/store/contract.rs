@@ -221,7 +221,9 @@ async fn a_name_goes_over_to_a_new_key_only_after_the_old_one_is_revoked(store: 
     let old = bench.key(Some("host-1")).await;
     let first = bench.sync(old, said("host-1", "1.0.0")).await.unwrap();
     assert!(bench.sync(new, said("host-1", "1.0.0")).await.is_err());
-    assert!(bench.store.revoke_key(bench.person.clone(), old, bench.clock.now()).await.unwrap());
+    assert!(
+        bench.store.revoke_key(bench.person.clone(), old, String::new(), bench.clock.now()).await.unwrap()
+    );
     let second = bench.sync(new, said("host-1", "1.0.0")).await.unwrap();
     assert_eq!((second.executor.id, second.executor.key_id), (first.executor.id, new));
     assert_eq!(bench.sync(old, said("host-1", "1.0.0")).await, Err(IdentityRefused::UnknownKey));
@@ -291,13 +293,19 @@ async fn a_deleted_executor_frees_its_name_and_keeps_its_history(store: Store) {
     let account = bench.person.account_id;
     let now = bench.clock.now();
     assert_eq!(
-        bench.store.delete_executor(bench.person.clone(), executor.id, now).await.unwrap(),
+        bench.store.delete_executor(bench.person.clone(), executor.id, String::new(), now).await.unwrap(),
         Err(upgrade_id)
     );
     let lapse = upgrade::lapse(&open, due).unwrap();
     bench.store.swap_upgrade(open, lapse, bench.clock.now()).await.unwrap().unwrap();
-    assert_eq!(bench.store.delete_executor(bench.person.clone(), executor.id, now).await.unwrap(), Ok(true));
-    assert_eq!(bench.store.delete_executor(bench.person.clone(), executor.id, now).await.unwrap(), Ok(false));
+    assert_eq!(
+        bench.store.delete_executor(bench.person.clone(), executor.id, String::new(), now).await.unwrap(),
+        Ok(true)
+    );
+    assert_eq!(
+        bench.store.delete_executor(bench.person.clone(), executor.id, String::new(), now).await.unwrap(),
+        Ok(false)
+    );
     assert_eq!(bench.store.snapshots().await.unwrap(), []);
     assert!(bench.store.upgrade(account, upgrade_id).await.unwrap().is_some());
     let anew = bench.sync(key, said("host-1", "1.0.0")).await.unwrap().executor;

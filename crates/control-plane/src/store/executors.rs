@@ -80,6 +80,7 @@ impl Store {
         &self,
         by: Person,
         id: Uuid,
+        reason: String,
         now: Timestamp,
     ) -> Result<Result<bool, Uuid>, StoreError> {
         self.write_or_refuse(move |sql| {
@@ -90,7 +91,10 @@ impl Store {
             sql.execute("UPDATE executors SET deleted_at = ?2 WHERE id = ?1", params![Word(&id), Time(now)])?;
             let before = Some(serde_json::json!({"currentVersion": known.current_version}));
             let deed = Deed::by(&by.name, by.account_id, now, Action::ExecutorDeleted);
-            append(sql, Deed { target: &id.to_string(), name: &known.name, before, ..deed })?;
+            append(
+                sql,
+                Deed { target: &id.to_string(), name: &known.name, reason: &reason, before, ..deed },
+            )?;
             Ok(Ok(true))
         })
         .await

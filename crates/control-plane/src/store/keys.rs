@@ -70,7 +70,13 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn revoke_key(&self, by: Person, id: Uuid, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn revoke_key(
+        &self,
+        by: Person,
+        id: Uuid,
+        reason: String,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.write(move |sql| {
             let known = sql
                 .prepare_cached("SELECT * FROM executor_keys WHERE id = ?1 AND account_id = ?2")?
@@ -81,7 +87,7 @@ impl Store {
                 revoke(sql, id, now)?;
                 let (target, name) = (id.to_string(), known.bound_name.as_deref().unwrap_or_default());
                 let deed = Deed::by(&by.name, by.account_id, now, Action::KeyRevoked);
-                append(sql, Deed { target: &target, name, ..deed })?;
+                append(sql, Deed { target: &target, name, reason: &reason, ..deed })?;
             }
             Ok(true)
         })

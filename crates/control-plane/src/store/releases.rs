@@ -72,6 +72,9 @@ pub enum ReleaseRefused {
         /// By this upload.
         said: String,
     },
+    /// Nobody knows later why.
+    #[error("yanking {0} needs a `reason`: say in a sentence why it is taken back")]
+    ReasonRequired(Version),
     /// Only forward.
     #[error("a release goes from draft to published to yanked, not from {} to {}", from.as_str(), to.as_str())]
     InvalidTransition {
@@ -251,6 +254,9 @@ fn patch_release(
     if let Some(to) = patch.status {
         match (release.status, to) {
             (Draft, Published) => release.published_at = Some(now),
+            (Published, Yanked) if patch.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) => {
+                return Ok(Err(ReleaseRefused::ReasonRequired(release.version)));
+            }
             (Published, Yanked) | (Draft, Draft) | (Published, Published) | (Yanked, Yanked) => {}
             (from, to) => return Ok(Err(ReleaseRefused::InvalidTransition { from, to })),
         }
@@ -275,11 +281,17 @@ fn patch_release(
             Json(&texts(release.postrequisites.as_deref())),
         ],
     )?;
-    note_patch(sql, by, &known, &release, now)?;
+    note_patch(sql, by, (&known, &release), patch.reason.as_deref().unwrap_or_default(), now)?;
     Ok(Ok(release))
 }
 
-fn note_patch(sql: &Connection, by: &Person, known: &Release, release: &Release, now: Timestamp) -> Sql<()> {
+fn note_patch(
+    sql: &Connection,
+    by: &Person,
+    (known, release): (&Release, &Release),
+    reason: &str,
+    now: Timestamp,
+) -> Sql<()> {
     if known == release {
         return Ok(());
     }
@@ -297,7 +309,7 @@ fn note_patch(sql: &Connection, by: &Person, known: &Release, release: &Release,
     };
     let (name, before, after) = (release.version.to_string(), Some(json(known)), Some(json(release)));
     let deed = Deed::by(&by.name, by.account_id, now, action);
-    append(sql, Deed { target: &release.id, name: &name, before, after, ..deed })
+    append(sql, Deed { target: &release.id, name: &name, reason, before, after, ..deed })
 }
 
 fn insert(sql: &Connection, upload: &Upload) -> Sql<()> {

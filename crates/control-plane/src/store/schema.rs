@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006_windows.sql"),
     include_str!("migrations/0007_steps.sql"),
     include_str!("migrations/0008_people.sql"),
+    include_str!("migrations/0009_webhooks.sql"),
 ];
 
 /// Why the database cannot be opened.

@@ -59,6 +59,7 @@ impl Store {
         &self,
         by: Person,
         id: Uuid,
+        reason: String,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.write(move |sql| {
@@ -73,7 +74,7 @@ impl Store {
             if touched > 0 {
                 let target = id.to_string();
                 let deed = Deed::by(&by.name, by.account_id, now, Action::EnrolmentTokenRevoked);
-                append(sql, Deed { target: &target, ..deed })?;
+                append(sql, Deed { target: &target, reason: &reason, ..deed })?;
             }
             Ok(is_known)
         })

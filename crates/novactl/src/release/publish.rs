@@ -167,7 +167,6 @@ impl Publish {
             return Err(used_up(" with other artifacts"));
         }
         let patch = ReleasePatch {
-            status: None,
             channel: self.channel.filter(|channel| *channel != known.channel),
             notes: notes.filter(|notes| *notes != known.notes).map(str::to_owned),
             ..said.beyond(control_plane, &known)?

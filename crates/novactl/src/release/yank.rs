@@ -20,6 +20,10 @@ pub struct Yank {
     /// With a version: its kind, agent or operator
     #[arg(long, default_value = "agent", value_parser = super::kind)]
     kind: Kind,
+
+    /// Why, for the activity
+    #[arg(long)]
+    reason: String,
 }
 
 impl Yank {
@@ -30,7 +34,11 @@ impl Yank {
         if release.status == ReleaseStatus::Yanked {
             return Err(nothing_to_do(format!("{named} is yanked already")).into());
         }
-        let patch = ReleasePatch { status: Some(ReleaseStatus::Yanked), ..ReleasePatch::default() };
+        let patch = ReleasePatch {
+            status: Some(ReleaseStatus::Yanked),
+            reason: Some(self.reason.clone()),
+            ..ReleasePatch::default()
+        };
         let release: Release = control_plane.patch(&super::path_of(&release), &patch)?;
         if terminal.json {
             terminal.json(&release)?;

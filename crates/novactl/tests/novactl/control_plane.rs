@@ -159,7 +159,7 @@ fn from_enrolment_to_a_watched_upgrade_and_back_to_a_yanked_release() {
     assert!(shown.stdout.contains("x ROLLEDBACK") && shown.stdout.contains("now CHECK_HEALTH"), "{shown:?}");
 
     for code in [0, 3] {
-        let said = way.novactl(&["release", "yank", "1.2.0"]);
+        let said = way.novactl(&["release", "yank", "1.2.0", "--reason", "it hangs"]);
         assert_eq!(said.code, code, "{said:?}");
     }
     let said = way.novactl(&["upgrade", "request", "host-1", "--target-version", "1.1.0"]);

@@ -52,6 +52,16 @@ const COMMANDS: &[(&str, &str)] = &[
     ("listExecutorKeys", "executor key list"),
     ("rotateExecutorKey", "executor key rotate"),
     ("revokeExecutorKey", "executor key revoke"),
+    ("deleteExecutor", "executor delete"),
+    ("listWebhooks", "webhook list"),
+    ("createWebhook", "webhook create"),
+    ("showWebhook", "webhook show"),
+    ("changeWebhook", "webhook change"),
+    ("deleteWebhook", "webhook delete"),
+    ("rotateWebhook", "webhook rotate"),
+    ("testWebhook", "webhook test"),
+    ("listDeliveries", "webhook deliveries"),
+    ("retryDelivery", "webhook retry"),
     ("listActivity", "activity list"),
     ("verifyActivity", "activity verify"),
     ("rescheduleUpgrade", "upgrade reschedule"),
@@ -100,7 +110,6 @@ const NONE: &[(&str, &str)] = &[
     ("showUser", "`user list --json` has everything of it"),
     ("listEnrolmentTokens", "to come"),
     ("revokeEnrolmentToken", "to come"),
-    ("deleteExecutor", "to come"),
 ];
 
 /// The operations that a person's token opens.

@@ -23,4 +23,5 @@ mod steering;
 mod steps;
 mod terminal;
 mod upgrades;
+mod webhooks;
 mod windows;

@@ -372,11 +372,18 @@ fn a_release_is_yanked_by_version_or_id_and_once() {
         ("published", "../executors", 1),
     ] {
         let server = server(vec![samples::release("1.1.0", status, &json!([]))]);
-        let said = novactl(&server.url(), &["release", "yank", asked]);
+        let said = novactl(&server.url(), &["release", "yank", asked, "--reason", "it hangs"]);
         assert_eq!(said.code, code, "{asked}: {said:?}");
         let changed: Vec<_> =
             server.asked().into_iter().filter(|asked| asked.line.starts_with("PATCH")).collect();
         assert_eq!(changed.len(), usize::from(code == 0));
-        assert!(changed.iter().all(|asked| asked.json() == json!({ "status": "yanked" })));
+        assert_eq!(
+            novactl(&server.url(), &["release", "yank", asked]).code,
+            2,
+            "nobody does it without a reason"
+        );
+        assert!(
+            changed.iter().all(|asked| asked.json() == json!({ "status": "yanked", "reason": "it hangs" }))
+        );
     }
 }

@@ -55,7 +55,7 @@ fn no_string_of_the_server_reaches_the_terminal_as_a_command() {
         (&["upgrade", "show", UPGRADE], 0),
         (&["upgrade", "watch", UPGRADE], 1),
         (&["release", "list"], 0),
-        (&["release", "yank", "1.0.0"], 4),
+        (&["release", "yank", "1.0.0", "--reason", "x"], 4),
     ] {
         for json in [&[][..], &["--json"]] {
             let said = novactl(&server.url(), &[arguments, json].concat());

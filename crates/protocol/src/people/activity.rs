@@ -173,6 +173,27 @@ pub enum Action {
     /// Somebody logged out.
     #[serde(rename = "session.ended")]
     SessionEnded,
+    /// A person made a webhook.
+    #[serde(rename = "webhook.created")]
+    WebhookCreated,
+    /// Its URL, its events, its description, or whether it is told.
+    #[serde(rename = "webhook.changed")]
+    WebhookChanged,
+    /// It got another secret.
+    #[serde(rename = "webhook.rotated")]
+    WebhookRotated,
+    /// A person tried it.
+    #[serde(rename = "webhook.tested")]
+    WebhookTested,
+    /// A person had a delivery sent again.
+    #[serde(rename = "webhook.retried")]
+    WebhookRetried,
+    /// The control plane tells it nothing any more, because nobody was there.
+    #[serde(rename = "webhook.disabled")]
+    WebhookDisabled,
+    /// It was removed, with all its deliveries.
+    #[serde(rename = "webhook.deleted")]
+    WebhookDeleted,
 }
 
 impl std::fmt::Display for Action {

@@ -183,7 +183,7 @@ async fn a_draft_takes_its_type_and_its_steps_with_the_upload_and_by_patch() {
         assert_eq!(refused.problem(), (409, "release_published".to_owned()), "{late}");
     }
     control_plane.patch(&path, patch).await.ok();
-    control_plane.patch(&path, json!({"status": "yanked"})).await.ok();
+    control_plane.patch(&path, json!({"status": "yanked", "reason": "it hangs"})).await.ok();
     let told = control_plane.get("/api/v1/activity?action=release.changed").await.ok();
     assert_eq!(told["items"][0]["before"]["type"], "agent");
     assert_eq!(told["items"][0]["after"]["postrequisites"], json!(["look", PROBE]));

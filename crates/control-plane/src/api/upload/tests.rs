@@ -173,7 +173,7 @@ async fn a_published_or_yanked_release_takes_no_more_artifacts() {
         let refused = control_plane.upload(&fields("1.0.0", &good, BYTES)).await;
         assert_eq!(refused.problem(), (409, "release_published".to_owned()));
         assert_eq!(control_plane.artifact_files(), 1);
-        control_plane.patch(&path, json!({"status": "yanked"})).await.ok();
+        control_plane.patch(&path, json!({"status": "yanked", "reason": "it hangs"})).await.ok();
     }
 }
 

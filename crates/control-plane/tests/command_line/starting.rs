@@ -1,97 +1,15 @@
-//! The control plane from outside: the real program, its lines, its exit codes, its end.
+//! Start, settings, metrics, backup, end.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where something is not as expected")]
-
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// The program without anything from the environment of whoever runs the tests.
-fn bare() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_novacula-control-plane"));
-    command.env_clear();
-    command
-}
-
-fn program() -> Command {
-    let mut command = bare();
-    command.arg("serve");
-    command
-}
-
-fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(20);
-    while !is_so() {
-        assert!(Instant::now() < until, "in 20 s: {what}");
-        std::thread::yield_now();
-    }
-}
-
-struct Running {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-    lines: Vec<String>,
-    url: String,
-}
-
-impl Running {
-    fn start(data_dir: &Path) -> Self {
-        let mut command = program();
-        command.env("PORT", "0").env("DATA_DIR", data_dir).env("RUST_LOG", "trace");
-        let log = std::fs::File::create(data_dir.with_extension("log")).unwrap();
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::from(log)).spawn().unwrap();
-        let stdout = child.stdout.take().map(BufReader::new).unwrap();
-        let mut running = Self { child, stdout, lines: Vec::new(), url: String::new() };
-        while running.url.is_empty() {
-            let mut line = String::new();
-            assert_ne!(running.stdout.read_line(&mut line).unwrap(), 0, "it ended before it listened");
-            running.url = line.trim_end().strip_prefix("listening on ").unwrap_or_default().to_owned();
-            running.lines.push(line.trim_end().to_owned());
-        }
-        running
-    }
-
-    fn call(&self, method: &str, path: &str, bearer: &str, body: &Value) -> (u16, Value) {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.url))
-            .header("authorization", format!("Bearer {bearer}"));
-        let mut response = match method {
-            "GET" => agent.run(request.body(()).unwrap()).unwrap(),
-            _ => agent.run(request.body(body.to_string()).unwrap()).unwrap(),
-        };
-        let text = response.body_mut().read_to_string().unwrap();
-        (response.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::Null))
-    }
-
-    fn stop(mut self) -> (ExitStatus, String) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        let mut rest = String::new();
-        self.stdout.read_to_string(&mut rest).unwrap();
-        (self.child.wait().unwrap(), rest)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn run(change: impl FnOnce(&mut Command)) -> Output {
-    let mut command = program();
-    change(&mut command);
-    command.output().unwrap()
-}
+use crate::program::{Running, bare, run, wait_for};
 
 #[test]
 fn the_first_start_shows_the_owners_token_once_and_a_restart_keeps_everything() {
@@ -149,6 +67,8 @@ fn a_bad_value_stops_the_start_with_one_line_that_names_it() {
         ("MAX_ARTIFACT_BYTES", "1GB", "a whole number"),
         ("DATABASE_URL", "postgres://db/novacula", "no PostgreSQL"),
         ("PUBLIC_URL", "ftp://x", "a URL"),
+        ("LOG_FORMAT", "xml", "json or text"),
+        ("WEBHOOK_ALLOW_PRIVATE", "1", "true or false"),
     ] {
         let output = run(|command| {
             command.env("DATA_DIR", folder.path().join("data")).env(variable, value);
@@ -228,9 +148,11 @@ for family in read(sys.stdin.read()):
     let expected = "novacula_syncs counter 2 True
 novacula_sync_duration_seconds histogram 15 True
 novacula_denied_calls counter 1 True
+novacula_webhook_calls counter 2 True
 novacula_executors gauge 2 True
 novacula_upgrades gauge 4 True
 novacula_oldest_pending_upgrade_seconds gauge 1 True
+novacula_webhook_deliveries_pending gauge 1 True
 ";
     assert_eq!(String::from_utf8(read.stdout).unwrap(), expected);
 }
@@ -249,7 +171,7 @@ fn a_request_in_flight_is_answered_when_the_end_is_asked_for_and_no_other_is_tak
     connection.write_all(head.as_bytes()).unwrap();
     connection.write_all(b"{\"name\":").unwrap();
     let log = || std::fs::read_to_string(data_dir.with_extension("log")).unwrap();
-    wait_for("the request is in flight", || log().contains("path=\"/api/v1/executor-keys\""));
+    wait_for("the request is in flight", || log().contains("\"path\":\"/api/v1/executor-keys\""));
     let pid = running.child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     wait_for("nobody listens any more", || TcpStream::connect(&address).is_err());

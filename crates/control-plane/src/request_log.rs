@@ -1,0 +1,159 @@
+//! One line for every request: which, by whom, what came of it and how long it took. Never a header, a query or a body,
+//! because those carry secrets; and of a path only what looks like a name or an id.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::auth::Fetcher;
+use crate::clock::Stopwatch;
+use crate::fleet::KeyHolder;
+use crate::store::Person;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A UUID; what is longer in a path may be a secret that does not belong there.
+const MAX_SHOWN: usize = 36;
+
+/// Gives every request an id of ours, whatever the caller calls it, and says in the end what came of it.
+pub(crate) async fn log_request(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let id = app.clock.new_id().to_string();
+    request.headers_mut().remove(&REQUEST_ID);
+    let who = Arc::new(OnceLock::new());
+    request.extensions_mut().insert(Slot(Arc::clone(&who)));
+    let mut line = Line {
+        app,
+        method: known(request.method()),
+        path: shown(request.uri().path()),
+        who,
+        status: None,
+        stopwatch: Stopwatch::start(),
+        span: tracing::error_span!("request", id),
+    };
+    line.span.in_scope(|| tracing::trace!(method = line.method, path = line.path, "begun"));
+    let mut response = next.run(request).instrument(line.span.clone()).await;
+    line.status = Some(response.status());
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// Where the gate leaves who it let in.
+#[derive(Clone)]
+struct Slot(Arc<OnceLock<Who>>);
+
+enum Who {
+    Person(Person),
+    Executor(KeyHolder),
+    Account(Uuid),
+}
+
+/// Leaves for the log whom the gate has let in.
+pub(crate) fn note_who(parts: &Parts) {
+    let extensions = &parts.extensions;
+    let Some(Slot(slot)) = extensions.get() else { return };
+    let who = extensions
+        .get::<Person>()
+        .map(|person| Who::Person(person.clone()))
+        .or_else(|| extensions.get::<KeyHolder>().map(|key| Who::Executor(*key)))
+        .or_else(|| extensions.get::<Fetcher>().map(|by| Who::Account(by.account_id)));
+    if let Some(who) = who {
+        let _ = slot.set(who);
+    }
+}
+
+/// Written when it is dropped, so that a caller who hangs up is told of too.
+struct Line {
+    app: Arc<App>,
+    method: &'static str,
+    path: String,
+    who: Arc<OnceLock<Who>>,
+    status: Option<StatusCode>,
+    stopwatch: Stopwatch,
+    span: tracing::Span,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let _entered = self.span.enter();
+        let is_routine = self.status.is_some_and(|status| status.is_success()) && is_routine(&self.path);
+        if is_routine && !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
+        let (account, by) = self.caller();
+        let status = self.status.map(|status| status.as_u16());
+        let said = if status.is_some() { "answered" } else { "the caller hung up" };
+        let duration_ms = u64::try_from(self.stopwatch.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let (method, path) = (self.method, &self.path);
+        if is_routine {
+            tracing::debug!(method, path, status, duration_ms, account, by, "{said}");
+        } else {
+            tracing::info!(method, path, status, duration_ms, account, by, "{said}");
+        }
+    }
+}
+
+impl Line {
+    fn caller(&self) -> (Option<String>, Option<String>) {
+        match self.who.get() {
+            Some(Who::Person(person)) => {
+                (Some(person.account_id.to_string()), Some(format!("user {}", person.name)))
+            }
+            Some(Who::Executor(key)) => {
+                let by = match self.app.fleet.bound_name(key.key_id) {
+                    Some(name) => format!("executor {name}"),
+                    None => format!("key {}", key.key_id),
+                };
+                (Some(key.account_id.to_string()), Some(by))
+            }
+            Some(Who::Account(account_id)) => (Some(account_id.to_string()), None),
+            None => (None, None),
+        }
+    }
+}
+
+/// A fleet asks these all the time; that it could is worth a line to nobody.
+fn is_routine(path: &str) -> bool {
+    matches!(path, "/api/v1/syncExecutor" | "/healthz" | "/readyz" | "/metrics")
+}
+
+/// A method as it is logged: anything may stand where it stands.
+fn known(method: &Method) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+    known.into_iter().find(|known| method.as_str() == *known).unwrap_or("…")
+}
+
+/// A path as it is logged.
+fn shown(path: &str) -> String {
+    let is_hash = |part: &str| part.len() == 64 && part.bytes().all(|c| c.is_ascii_hexdigit());
+    let shown = |part| if str::len(part) <= MAX_SHOWN || is_hash(part) { part } else { "…" };
+    path.split('/').map(shown).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_path_only_names_ids_and_hashes_are_shown() {
+        let (id, hash) = ("01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "9f".repeat(32));
+        for (path, expected) in [
+            ("/".to_owned(), "/".to_owned()),
+            (format!("/api/v1/upgrades/{id}"), format!("/api/v1/upgrades/{id}")),
+            (format!("/api/v1/artifacts/{hash}"), format!("/api/v1/artifacts/{hash}")),
+            (format!("/api/v1/executors/nva_{hash}/explain"), "/api/v1/executors/…/explain".to_owned()),
+            (format!("/nvu%5F{hash}"), "/…".to_owned()),
+            (format!("/{}", "x".repeat(9_000)), "/…".to_owned()),
+        ] {
+            assert_eq!(shown(&path), expected);
+        }
+    }
+}
