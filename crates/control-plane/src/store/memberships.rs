@@ -96,3 +96,9 @@ pub(super) fn user_of(row: &Row<'_>) -> Sql<User> {
         created_at: row.get::<_, Time>("created_at")?.0,
     })
 }
+
+pub(super) fn accounts_of(sql: &Connection, user: &str) -> Sql<Vec<Uuid>> {
+    sql.prepare_cached("SELECT account_id FROM memberships WHERE user_id = ?1")?
+        .query_map(params![user], |row| Ok(row.get::<_, Word<_>>(0)?.0))?
+        .collect()
+}

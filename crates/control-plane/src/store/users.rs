@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::activity::{Deed, append};
 use super::column::{Time, Word};
 use super::memberships::{
-    COLUMNS, insert_member, insert_user, is_an_account_without_owner, is_subject_taken, member, standing,
-    standings, user_of,
+    COLUMNS, accounts_of, insert_member, insert_user, is_an_account_without_owner, is_subject_taken, member,
+    standing, standings, user_of,
 };
 use super::{Person, Sql, Store, StoreError};
 use crate::people::{NotYours, Standing, may_make, may_take_over};
@@ -152,7 +152,7 @@ impl Store {
             sql.prepare_cached("UPDATE users SET password = ?2, must_change_password = 1 WHERE id = ?1")?
                 .execute(params![Word(&id), password])?;
             sql.prepare_cached("DELETE FROM sessions WHERE user_id = ?1")?.execute(params![Word(&id)])?;
-            tell(sql, &by, &known, Action::UserPasswordReset, (None, None), now)?;
+            tell_everywhere(sql, &by, &known, Action::UserPasswordReset, (None, None), now)?;
             Ok(Ok(User { has_password: true, must_change_password: true, ..known }))
         })
         .await
@@ -264,7 +264,11 @@ fn change(
         ..known.clone()
     };
     if let Some((before, after)) = difference(&known, &changed) {
-        tell(sql, by, &changed, Action::UserChanged, (Some(before), Some(after)), now)?;
+        let what = (Some(before), Some(after));
+        match is_a_take_over {
+            true => tell_everywhere(sql, by, &changed, Action::UserChanged, what, now)?,
+            false => tell(sql, by, &changed, Action::UserChanged, what, now)?,
+        }
     }
     Ok(Ok(changed))
 }
@@ -320,6 +324,21 @@ fn tell(
 ) -> Sql<()> {
     let deed = Deed::by(&by.name, by.account_id, now, action);
     append(sql, Deed { target: &user.id, name: &user.name, before, after, ..deed })
+}
+
+/// How somebody logs in counts in every account they are in, so it is told in each.
+fn tell_everywhere(
+    sql: &Connection,
+    by: &Person,
+    user: &User,
+    action: Action,
+    what: (Option<Value>, Option<Value>),
+    now: Timestamp,
+) -> Sql<()> {
+    for account in accounts_of(sql, &user.id)? {
+        tell(sql, &Person { account_id: account, ..by.clone() }, user, action, what.clone(), now)?;
+    }
+    Ok(())
 }
 
 fn check_take_over(sql: &Connection, by: &Person, id: Uuid, name: &str) -> Sql<Result<(), PeopleRefused>> {

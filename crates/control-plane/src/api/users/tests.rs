@@ -297,6 +297,9 @@ async fn a_user_is_shared_only_by_who_knows_them_and_nobody_logs_in_as_them_else
     assert_eq!(linked.problem(), problem(403, "forbidden"));
     change(&control_plane, &admin.token, &jane.id, json!({"role": "viewer"})).await.ok();
     control_plane.post(&path, json!("")).await.ok();
+    let there = "/api/v1/activity?action=user.passwordReset";
+    let told = control_plane.as_person(Method::GET, there, &in_second, json!("")).await.ok();
+    assert_eq!(told["items"][0]["target"], jane.id, "what counts in both accounts is told in both");
 }
 
 #[tokio::test]
