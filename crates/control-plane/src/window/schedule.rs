@@ -30,7 +30,7 @@ pub enum NoSchedule {
     )]
     Cron(String),
     /// There is no such day.
-    #[error("`cron` must fire at least once in four years, `{0}` never does: no month has such a day")]
+    #[error("`cron` must fire at least once in four years, `{0}` never does: no such day comes in that time")]
     Never(String),
     /// Too short or too long.
     #[error(

@@ -349,7 +349,7 @@ fn windows_are_open_in_the_minutes_in_which_a_walking_clock_says_so() {
         let text = cron.join(" ");
         let case = format!("NOVACULA_TEST_SEED={seed}, `{text}` for {minutes} min in {zone}");
         let Ok(schedule) = Schedule::read(&text, minutes * MINUTE_MS, zone, from) else {
-            assert!(cron[2] != "*" && cron[4] == "*", "{case} is refused");
+            assert!(cron[2] != "*" && cron[4].starts_with('*'), "{case} is refused");
             continue;
         };
         let expected = minute_by_minute(&cron, minutes, zone, from, to);
