@@ -302,7 +302,7 @@ fn a_person_logs_in_over_the_wire_and_is_counted_by_their_address() {
     }
     assert_eq!(last, 429);
     let log = std::fs::read_to_string(data_dir.with_extension("log")).unwrap();
-    assert!(log.contains("from=127.0.0.1"), "{log}");
+    assert!(log.contains("\"from\":\"127.0.0.1\""), "{log}");
     for secret in
         ["wrong-wrong-wrong", jane["oneTimePassword"].as_str().unwrap(), owner.as_str(), "argon2id$"]
     {
