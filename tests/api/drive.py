@@ -142,9 +142,12 @@ def seeded(asked: ControlPlane, secret_key: Path, folder: Path) -> dict[str, str
     for name, values in known.items():
         (folder / f"{name}.txt").write_text("".join(f'"{value}"\n' for value in values))
     token = asked.ask("POST", "/enrolment-tokens", {"maxUses": 1_000_000, "expiresAt": in_a_day()})
+    session = asked.ask("GET", "/session")
+    tokens = [one["id"] for one in asked.ask("GET", "/tokens")["items"]]
     return {
         "SCHEMATHESIS_HOOKS": str(HERE / "hooks.py"),
         "PERSON_TOKEN": asked.token,
+        "SPARED": " ".join([session["userId"], session["accountId"], *tokens]),
         "EXECUTOR_KEY": host.key,
         "EXECUTOR_NAME": host.name,
         "ENROLMENT_TOKEN": token["secret"],

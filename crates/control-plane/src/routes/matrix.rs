@@ -2,14 +2,12 @@
 //! test prints the rows as they are.
 
 use novacula_protocol::people::Role;
-use uuid::Uuid;
+use serde_json::json;
 
 use super::operations;
 use super::tests::path_of;
-use crate::in_process::ControlPlane;
+use crate::in_process::{ControlPlane, OWNER};
 use crate::operation::Operation;
-use crate::right::{Right, permits};
-use crate::store::Person;
 
 /// `+` is let in, `403` is known and may not, `401` is not known here. The columns: the owner, an admin, an editor, a
 /// viewer, a release manager who is a viewer otherwise; an executor with its key, a host with an enrolment token, nobody.
@@ -126,15 +124,12 @@ const WHO: &[(&str, &str)] = &[
 #[tokio::test]
 async fn whoever_calls_is_let_in_where_the_table_says_so_and_nowhere_else() {
     let control_plane = ControlPlane::start().await;
-    let key = control_plane.key().await;
-    let body = serde_json::json!({"maxUses": 1_000, "expiresAt": "2100-01-01T00:00:00Z"});
-    let token = control_plane.post("/api/v1/enrolment-tokens", body).await.ok()["secret"].clone();
-    let machines = [key.as_str(), token.as_str().unwrap(), ""];
+    let callers = callers(&control_plane).await;
     let mut rows = Vec::new();
     for operation in operations() {
-        let mut verdicts: Vec<_> = people().iter().map(|person| of_person(&operation, person)).collect();
-        for bearer in machines {
-            verdicts.push(of_call(&control_plane, &operation, bearer).await);
+        let mut verdicts = Vec::new();
+        for bearer in &callers {
+            verdicts.push(verdict(&control_plane, &operation, bearer).await);
         }
         rows.push(row(operation.id, verdicts.into_iter()));
     }
@@ -155,33 +150,27 @@ fn row<'a>(id: &str, verdicts: impl Iterator<Item = &'a str>) -> String {
     format!("    ({:26} \"{}\"),\n", format!("\"{id}\","), verdicts.join(" "))
 }
 
-fn people() -> [Person; 5] {
-    let person = |role, is_release_manager| Person {
-        account_id: Uuid::nil(),
-        user_id: Uuid::nil(),
-        name: "somebody".to_owned(),
-        role,
-        is_release_manager,
-        is_in_founding_account: true,
-    };
-    [
-        person(Role::Owner, false),
-        person(Role::Admin, false),
-        person(Role::Editor, false),
-        person(Role::Viewer, false),
-        person(Role::Viewer, true),
-    ]
-}
-
-fn of_person(operation: &Operation, person: &Person) -> &'static str {
-    match operation.right {
-        Right::Executor | Right::Enrol => "401",
-        right if permits(person, right) => "+",
-        _ => "403",
+/// The bearers of everybody there is, in the order of the columns.
+async fn callers(control_plane: &ControlPlane) -> Vec<String> {
+    let mut bearers = Vec::new();
+    for role in [Role::Owner, Role::Admin, Role::Editor, Role::Viewer] {
+        bearers.push(control_plane.somebody(OWNER, &format!("another-{role}"), role).await.token);
     }
+    let manager = control_plane.somebody(OWNER, "release-manager", Role::Viewer).await;
+    let path = format!("/api/v1/users/{}", manager.id);
+    control_plane.patch(&path, json!({"releaseManager": true})).await.ok();
+    let token = json!({"maxUses": 1_000, "expiresAt": "2026-12-01T00:00:00Z"});
+    let token = control_plane.post("/api/v1/enrolment-tokens", token).await.ok()["secret"].clone();
+    bearers.extend([
+        manager.token,
+        control_plane.key().await,
+        token.as_str().unwrap().to_owned(),
+        String::new(),
+    ]);
+    bearers
 }
 
-async fn of_call(control_plane: &ControlPlane, operation: &Operation, bearer: &str) -> &'static str {
+async fn verdict(control_plane: &ControlPlane, operation: &Operation, bearer: &str) -> &'static str {
     let method = operation.method.clone();
     let answer = control_plane.call(method, &path_of(operation), bearer, "{}").await;
     match answer.problem() {

@@ -29,7 +29,7 @@ pub struct Account {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AccountRequest {
     /// 1 to 128 printable characters.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128)))]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128), regex(pattern = crate::PRINTABLE)))]
     pub name: String,
 }
 
@@ -40,7 +40,7 @@ pub struct AccountRequest {
 pub struct AccountPatch {
     /// 1 to 128 printable characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128)))]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128), regex(pattern = crate::PRINTABLE)))]
     pub name: Option<String>,
 }
 

@@ -31,7 +31,7 @@ pub struct Token {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TokenRequest {
     /// What for: 1 to 128 printable characters.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128)))]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128), regex(pattern = crate::PRINTABLE)))]
     pub name: String,
     /// When it ends, at most a year from now; 90 days when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
