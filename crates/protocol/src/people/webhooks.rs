@@ -57,16 +57,31 @@ impl WebhookEvent {
     }
 }
 
+#[cfg(feature = "schema")]
+fn wanted(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "array",
+        "items": {"type": "string", "enum": WebhookEvent::WANTED},
+        "minItems": 1,
+        "uniqueItems": true,
+    })
+}
+
+#[cfg(feature = "schema")]
+fn wanted_or_as_before(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"anyOf": [wanted(generator), {"type": "null"}]})
+}
+
 /// `POST /webhooks`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WebhookRequest {
     /// Where to; https.
-    #[cfg_attr(feature = "schema", schemars(length(max = 2048)))]
+    #[cfg_attr(feature = "schema", schemars(length(min = 8, max = 2048), url))]
     pub url: String,
     /// Of what.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "wanted"))]
     pub events: Vec<WebhookEvent>,
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,11 +96,11 @@ pub struct WebhookRequest {
 pub struct WebhookPatch {
     /// Where to; https.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(length(max = 2048)))]
+    #[cfg_attr(feature = "schema", schemars(length(min = 8, max = 2048), url))]
     pub url: Option<String>,
     /// Of what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "wanted_or_as_before"))]
     pub events: Option<Vec<WebhookEvent>>,
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
