@@ -7,6 +7,7 @@ mod checks;
 mod explanation;
 mod freezes;
 mod keys;
+mod page;
 mod revisions;
 mod roles;
 mod sessions;
@@ -29,7 +30,10 @@ pub use census::{Batch, BatchItem, BatchRequest, NeedsUpgrade, Outcome};
 pub use checks::{Checked, Preflight, PreflightRequest};
 pub use explanation::{Explanation, Rule};
 pub use freezes::{Freeze, FreezeRequest};
-pub use keys::{ExecutorKey, ExecutorKeyRotation, RotatedKey};
+pub use keys::{
+    EnrolmentTokenRequest, ExecutorKey, ExecutorKeyRequest, ExecutorKeyRotation, IssuedSecret, RotatedKey,
+};
+pub use page::Page;
 pub use revisions::{LastSuccessful, Revision, RollbackRequest};
 pub use roles::Role;
 pub use sessions::{LoginRequest, Membership, PasswordChange, Session, SessionPatch};
@@ -52,17 +56,6 @@ use crate::reach::Candidate;
 use crate::spec::{Confirm, Direction, Intent, Kind};
 use crate::stage::{Progress, Stage, Status};
 use crate::sync::{Channel, Held, LogLine, ReportError, Support};
-
-/// One page of a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Page<T> {
-    /// The rows.
-    pub items: Vec<T>,
-    /// Pass it as `cursor` for the next page; `null` on the last.
-    pub next_cursor: Option<String>,
-}
 
 /// Whether a release is offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -407,40 +400,4 @@ pub struct Upgrade {
     /// What the executor said; only where one upgrade is asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<LogLine>,
-}
-
-/// `POST /executor-keys`: a key for one executor.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ExecutorKeyRequest {
-    /// The executor it is for; absent: the first name that syncs with it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128), regex(pattern = crate::PRINTABLE)))]
-    pub name: Option<String>,
-    /// When it ends; absent: never, because an executor whose key has ended is out of reach.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<Timestamp>,
-}
-
-/// `POST /enrolment-tokens`: a token that many executors may exchange for keys.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct EnrolmentTokenRequest {
-    /// How often it may be used.
-    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
-    pub max_uses: u32,
-    /// When it ends.
-    pub expires_at: Timestamp,
-}
-
-/// A secret, shown once; only its hash is kept.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct IssuedSecret {
-    /// UUIDv7 of the key or token.
-    pub id: String,
-    /// `nva_…` or `nve_…`
-    pub secret: String,
 }

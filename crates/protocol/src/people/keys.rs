@@ -1,7 +1,43 @@
-//! Executor keys: how one is replaced while its executor goes on.
+//! Executor keys and enrolment tokens: how one is made, and replaced while its executor goes on.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+/// `POST /executor-keys`: a key for one executor.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExecutorKeyRequest {
+    /// The executor it is for; absent: the first name that syncs with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128), regex(pattern = crate::PRINTABLE)))]
+    pub name: Option<String>,
+    /// When it ends; absent: never, because an executor whose key has ended is out of reach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// `POST /enrolment-tokens`: a token that many executors may exchange for keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EnrolmentTokenRequest {
+    /// How often it may be used.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    pub max_uses: u32,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// A secret, shown once; only its hash is kept.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct IssuedSecret {
+    /// UUIDv7 of the key or token.
+    pub id: String,
+    /// `nva_…`, `nve_…` or `nvu_…`
+    pub secret: String,
+}
 
 /// A key as people see it: everything but the secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
