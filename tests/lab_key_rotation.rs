@@ -71,13 +71,7 @@ fn a_host_from_before_a_key_rotation_arrives_behind_it_by_way_of_the_barrier() {
         .map(|release| release.version.to_string())
         .collect();
     assert_eq!(direct, ["1.1.0", BARRIER], "nothing beyond the barrier is offered");
-    let request = UpgradeRequest {
-        target_version: BEYOND.parse().expect("a version"),
-        scheduled_at: None,
-        confirm: None,
-        description: None,
-        health_window_ms: None,
-    };
+    let request = UpgradeRequest::to(BEYOND.parse().expect("a version"));
     let asked = scene.owner().try_post::<Upgrade>(&format!("executors/{}/upgrade", executor.id), &request);
     let problem = asked.expect_err("nobody goes around the barrier");
     assert_eq!(problem.code, "release_unreachable");

@@ -150,38 +150,6 @@ impl<const N: usize, S: Send + Sync> FromRequestParts<S> for Ids<N> {
     }
 }
 
-/// The longest reason that is kept.
-pub(crate) const MAX_REASON: usize = 1_000;
-
-/// `?reason=` of a call that has no body: why a person does it.
-pub(crate) struct Reason(pub String);
-
-impl<S: Send + Sync> FromRequestParts<S> for Reason {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state)
-            .await
-            .map_err(|e| ApiError::invalid(e.body_text()))?;
-        // That there is nothing else, and this once, the gate has seen.
-        let reason = pairs.into_iter().find(|(name, _)| name == "reason").map(|(_, reason)| reason);
-        let reason = reason.unwrap_or_default();
-        is_reason(&reason)?;
-        Ok(Self(reason))
-    }
-}
-
-/// Whether a reason can be kept.
-pub(crate) fn is_reason(reason: &str) -> Result<(), ApiError> {
-    let found = reason.chars().count();
-    if found > MAX_REASON {
-        return Err(ApiError::invalid(format!(
-            "`reason` must have at most {MAX_REASON} characters, it has {found}"
-        )));
-    }
-    Ok(())
-}
-
 /// The kind in a path. What is no kind has no releases.
 pub(crate) struct KindOf(pub Kind);
 

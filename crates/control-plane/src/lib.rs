@@ -54,6 +54,7 @@ mod particulars;
 mod people;
 mod presence;
 mod range;
+mod reason;
 mod said;
 mod selector;
 mod session;

@@ -8,7 +8,8 @@ use novacula_protocol::sync::Channel;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::api::releases::MAX_NOTES;
-use crate::extract::{DEFAULT_LIMIT, MAX_LIMIT, MAX_REASON};
+use crate::extract::{DEFAULT_LIMIT, MAX_LIMIT};
+use crate::reason::MAX_REASON;
 
 /// A version up to its build metadata. Its numbers fit into 64 bits, and its digits are those of ASCII.
 pub(crate) const VERSION: &str = concat!(

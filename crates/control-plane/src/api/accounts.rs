@@ -11,10 +11,9 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::extract::{Body, Id, ListQuery};
 use crate::problem::{Answer, ApiError};
+use crate::reason::checked_reason;
 use crate::said;
 use crate::store::{PeopleRefused, Person};
-
-const MAX_REASON: usize = 4_096;
 
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
@@ -75,13 +74,8 @@ async fn set_suspended(
     is_suspended: bool,
     asked: SuspensionRequest,
 ) -> Answer<Json<Account>> {
-    let length = asked.reason.chars().count();
-    if asked.reason.trim().is_empty() || length > MAX_REASON {
-        return Err(ApiError::invalid(format!(
-            "`reason` must have 1 to {MAX_REASON} characters, it has {length}"
-        )));
-    }
-    let account = app.set_suspended(person, id, is_suspended, asked.reason).await??;
+    let reason = checked_reason(Some(asked.reason))?;
+    let account = app.set_suspended(person, id, is_suspended, reason).await??;
     tracing::info!(account = account.id, is_suspended, "an account was suspended or resumed");
     Ok(Json(account))
 }

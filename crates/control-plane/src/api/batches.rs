@@ -10,10 +10,10 @@ use novacula_protocol::people::{Batch, BatchRequest, Page, WithReason};
 use uuid::Uuid;
 
 use super::census;
-use super::steer::checked_reason;
 use crate::app::App;
 use crate::extract::{Body, Id, KindOf, ListQuery};
 use crate::problem::{Answer, ApiError};
+use crate::reason::checked_reason;
 use crate::store::Person;
 
 const MOST: usize = 10_000;

@@ -12,9 +12,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::extract::{Body, Id, ListQuery, Reason};
+use crate::extract::{Body, Id, ListQuery};
 use crate::key::EnrolmentToken;
 use crate::problem::{Answer, ApiError};
+use crate::reason::Reason;
 use crate::secrets::{self, SecretHash};
 use crate::store::Person;
 

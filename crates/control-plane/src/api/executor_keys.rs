@@ -13,9 +13,10 @@ use novacula_protocol::people::{
 
 use crate::app::App;
 use crate::clock::after_ms;
-use crate::extract::{Body, Id, ListQuery, Reason};
+use crate::extract::{Body, Id, ListQuery};
 use crate::key::{ExecutorKey, NewKey, Rotation, RotationRefused};
 use crate::problem::{Answer, ApiError};
+use crate::reason::Reason;
 use crate::said;
 use crate::secrets::{self, SecretHash};
 use crate::store::Person;

@@ -14,9 +14,10 @@ use semver::Version;
 
 use crate::app::App;
 use crate::executor::Snapshot;
-use crate::extract::{Id, ListQuery, Reason, word};
+use crate::extract::{Id, ListQuery, word};
 use crate::presence::presence;
 use crate::problem::{Answer, ApiError};
+use crate::reason::Reason;
 use crate::secrets::hex;
 use crate::store::Person;
 

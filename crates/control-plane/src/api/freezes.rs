@@ -7,12 +7,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use novacula_protocol::people::{self, FreezeRequest, Page, WithReason};
 
-use super::steer::checked_reason;
 use super::windows::changed;
 use crate::app::App;
 use crate::extract::{Body, Id, ListQuery};
 use crate::freeze::Freeze;
 use crate::problem::{Answer, ApiError};
+use crate::reason::checked_reason;
 use crate::store::{FreezeRefused, Person};
 
 pub(crate) async fn list(

@@ -9,9 +9,10 @@ use novacula_protocol::people::{Page, Release, ReleasePatch};
 use novacula_protocol::spec::Kind;
 
 use crate::app::App;
-use crate::extract::{Body, Id, ListQuery, is_reason, word};
+use crate::extract::{Body, Id, ListQuery, word};
 use crate::particulars::Particulars;
 use crate::problem::{Answer, ApiError};
+use crate::reason::is_reason;
 use crate::store::{Person, ReleaseRefused};
 
 /// In characters.
@@ -125,7 +126,7 @@ mod tests {
             let refused = control_plane.patch(&path, without.clone()).await;
             assert_eq!(refused.problem(), (400, "reason_required".to_owned()), "{without}");
         }
-        let long = json!({"status": "yanked", "reason": "x".repeat(1_001)});
+        let long = json!({"status": "yanked", "reason": "x".repeat(1_025)});
         assert_eq!(control_plane.patch(&path, long).await.problem(), (400, "invalid_request".to_owned()));
         assert_eq!(control_plane.get(&path).await.ok()["status"], "published");
         control_plane.patch(&path, json!({"status": "yanked", "reason": "it hangs"})).await.ok();

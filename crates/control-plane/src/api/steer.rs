@@ -14,10 +14,9 @@ use crate::executor::Snapshot;
 use crate::extract::{Body, Id};
 use crate::presence::presence;
 use crate::problem::{Answer, ApiError};
+use crate::reason::{checked_reason, reason_required};
 use crate::store::{Person, Steer, SteerRefused};
 use crate::upgrade::Ask;
-
-pub(super) const MAX_REASON: usize = 1_024;
 
 type Steered = Answer<Json<Upgrade>>;
 
@@ -28,7 +27,7 @@ pub(crate) async fn start(
     Body(asked): Body<StartRequest>,
 ) -> Steered {
     if asked.force && asked.reason.is_none() {
-        return Err(reason_required("to start an upgrade with force"));
+        return Err(reason_required());
     }
     let said = Said { ask: Ask::Start, reason: asked.reason, force: asked.force, scheduled_at: None };
     steer(&app, by, id, said).await
@@ -178,23 +177,6 @@ async fn answer(app: &Arc<App>, by: Person, id: Uuid, snapshot: Snapshot) -> Ste
         None => app.store.upgrade(by.account_id, id).await?.ok_or_else(|| ApiError::not_found("upgrade"))?,
     };
     super::upgrades::shown(app, upgrade).await.map(Json)
-}
-
-/// A reason as it is kept: of some length, and not of spaces.
-pub(super) fn checked_reason(reason: Option<String>) -> Answer<String> {
-    let Some(reason) = reason else { return Ok(String::new()) };
-    if reason.trim().is_empty() {
-        return Err(reason_required("here"));
-    }
-    if reason.chars().count() > MAX_REASON {
-        return Err(ApiError::invalid(format!("`reason` must have at most {MAX_REASON} characters")));
-    }
-    Ok(reason)
-}
-
-fn reason_required(what: &str) -> ApiError {
-    let sentence = format!("`reason` must say why {what}: it is kept in the activity");
-    ApiError::new(axum::http::StatusCode::BAD_REQUEST, "reason_required", sentence)
 }
 
 impl From<SteerRefused> for ApiError {

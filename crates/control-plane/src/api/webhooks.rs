@@ -10,8 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 use novacula_protocol::people::{IssuedWebhook, Page, Webhook, WebhookEvent, WebhookPatch, WebhookRequest};
 
 use crate::app::App;
-use crate::extract::{Body, Id, ListQuery, Reason};
+use crate::extract::{Body, Id, ListQuery};
 use crate::problem::{Answer, ApiError};
+use crate::reason::Reason;
 use crate::secrets;
 use crate::store::{NewWebhook, Person};
 use crate::webhook::{address, signature::SECRET_PREFIX};

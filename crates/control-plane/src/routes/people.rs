@@ -87,12 +87,12 @@ fn accounts() -> [Operation; 6] {
             .summary("An account keeps its lists, and nothing in it can act")
             .takes::<SuspensionRequest>(example::SUSPENSION_REQUEST)
             .answers::<Account>(200, example::ACCOUNT)
-            .refuses(&[refusal::FOUNDING_ACCOUNT]),
+            .refuses(&[refusal::REASON_REQUIRED, refusal::FOUNDING_ACCOUNT]),
         post("/accounts/{id}/resume", "resumeAccount", Right::House, accounts::resume)
             .summary("A suspended account can act again")
             .takes::<SuspensionRequest>(example::SUSPENSION_REQUEST)
             .answers::<Account>(200, example::ACCOUNT)
-            .refuses(&[refusal::FOUNDING_ACCOUNT]),
+            .refuses(&[refusal::REASON_REQUIRED, refusal::FOUNDING_ACCOUNT]),
     ]
 }
 

@@ -50,6 +50,6 @@ pub struct AccountPatch {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SuspensionRequest {
     /// Why, for the people of the account and for the activity.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 4096)))]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1024), regex(pattern = r"\S")))]
     pub reason: String,
 }
