@@ -110,6 +110,10 @@ impl Candidate for Release {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", schemars(extend(
+    "if" = {"properties": {"status": {"const": "yanked"}}, "required": ["status"]},
+    "then" = {"properties": {"reason": {"type": "string", "pattern": r"\S"}}, "required": ["reason"]},
+)))]
 pub struct ReleasePatch {
     /// `draft` → `published` → `yanked`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
