@@ -12,7 +12,6 @@
 
 mod checkout;
 mod control_plane;
-mod guard;
 mod install;
 mod lock;
 mod people;
@@ -23,6 +22,7 @@ pub mod builds;
 pub mod dice;
 pub mod faults;
 pub mod forgetful;
+pub mod guard;
 pub mod host;
 pub mod scene;
 pub mod scripted;
