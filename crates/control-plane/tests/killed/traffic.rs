@@ -20,6 +20,9 @@ const WORDS: [(&str, &str); 6] = [
     ("complete", "upgrade.completeRequested"),
 ];
 
+/// What one of those who talk says between two kills, at most.
+const MOST: usize = 20_000;
+
 /// A line of the client's own ledger. Each has a mark of its own, which the server keeps as description or reason.
 pub struct Said {
     pub mark: String,
@@ -46,14 +49,17 @@ pub struct Talk<'a> {
 }
 
 impl Talk<'_> {
-    /// Until the server is gone.
+    /// Until the server is gone. That comes after some more accepted requests, so they must not run dry.
     pub fn go_on(&self, hosts: &mut [Host], dice: &mut Dice) -> Vec<Said> {
         let mut said = Vec::new();
-        while !self.server.is_killed() {
+        for _ in 0..MOST {
+            if self.server.is_killed() {
+                return said;
+            }
             let host = dice.below(hosts.len());
             self.one(&mut hosts[host], dice, &mut said);
         }
-        said
+        panic!("{MOST} calls did not bring the requests that the next kill waits for");
     }
 
     fn one(&self, host: &mut Host, dice: &mut Dice, said: &mut Vec<Said>) {
