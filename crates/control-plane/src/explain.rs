@@ -14,6 +14,8 @@ use crate::upgrade::LAPSED;
 pub struct Facts<'a> {
     /// The executor and its latest upgrade.
     pub snapshot: &'a Snapshot,
+    /// Its account only keeps its lists.
+    pub is_suspended: bool,
     /// Whether it syncs.
     pub presence: Presence,
     /// Those of its kind.
@@ -34,7 +36,8 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
     let executor = &facts.snapshot.executor;
     let target = target(facts);
     let version = target.map(|release| release.version.clone()).or_else(|| facts.wanted.cloned());
-    let (rule, message) = offline(facts)
+    let (rule, message) = suspended(facts)
+        .or_else(|| offline(facts))
         .or_else(|| held(executor))
         .or_else(|| facts.snapshot.open_upgrade().map(|open| in_hand(&open.shown, facts)))
         .or_else(|| not_offered(facts, target))
@@ -62,6 +65,11 @@ fn target<'a>(facts: &Facts<'a>) -> Option<&'a Release> {
         Some(wanted) => offered.into_iter().find(|release| release.version == *wanted),
         None => offered.max_by(|a, b| a.version.cmp_precedence(&b.version)),
     }
+}
+
+fn suspended(facts: &Facts<'_>) -> Verdict {
+    let sentence = "the account is suspended: its executors are refused until it is resumed";
+    facts.is_suspended.then(|| (Rule::AccountSuspended, sentence.to_owned()))
 }
 
 fn offline(facts: &Facts<'_>) -> Verdict {

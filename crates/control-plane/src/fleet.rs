@@ -10,6 +10,7 @@ use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use novacula_protocol::Stage;
 use novacula_protocol::people::{self, Presence};
 use novacula_protocol::sync::SyncRequest;
 use uuid::Uuid;
@@ -94,6 +95,17 @@ impl Fleet {
         let (key_id, until) = *memory.secrets.get(&secret)?;
         let key = memory.keys.get(&key_id).filter(|_| until.is_none_or(|until| now < until))?;
         Some(KeyHolder { key_id, account_id: key.account_id })
+    }
+
+    /// The executor of a key has verified an artifact, and may be swapping or on trial.
+    #[must_use]
+    pub fn is_beyond_verify(&self, key_id: Uuid) -> bool {
+        let memory = self.memory();
+        let executor = memory.keys.get(&key_id).and_then(|key| memory.executors.get(&key.executor_id?));
+        let open = executor.and_then(|executor| executor.snapshot.open_upgrade());
+        open.is_some_and(|open| {
+            open.is_picked_up() && !open.is_dry_run() && open.shown.stage >= Stage::Verify
+        })
     }
 
     /// Whom a live key belongs to, if it has been bound.

@@ -18,15 +18,15 @@ use crate::secrets::hex;
 const PROBE: &str = "<script>alert(1)</script>'; DROP TABLE users; -- \"=1+1";
 
 /// One of everything that an account can have.
-struct Scene {
+pub(crate) struct Scene {
     token: String,
-    key: String,
-    ids: BTreeMap<String, String>,
+    pub(crate) key: String,
+    pub(crate) ids: BTreeMap<String, String>,
 }
 
 impl Scene {
     /// In the account of `token`, whose person may do everything there. `mark` is in every name.
-    async fn of(control_plane: &ControlPlane, token: &str, mark: &str) -> Self {
+    pub(crate) async fn of(control_plane: &ControlPlane, token: &str, mark: &str) -> Self {
         let ask =
             async |method, path: &str, body| control_plane.as_person(method, path, token, body).await.ok();
         let text = |value: &Value| value.as_str().unwrap().to_owned();

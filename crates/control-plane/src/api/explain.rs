@@ -38,6 +38,7 @@ pub(crate) async fn show(
     let calendar = app.calendar_stop(&snapshot, now);
     let facts = Facts {
         snapshot: &snapshot,
+        is_suspended: app.suspended.check(person.account_id).is_err(),
         presence,
         releases: &releases,
         wanted: wanted.as_ref(),

@@ -170,6 +170,7 @@ fn the_first_rule_that_stops_an_executor_is_told_in_one_sentence() {
         let releases = releases();
         let facts = Facts {
             snapshot: &snapshot,
+            is_suspended: false,
             presence: Presence::Online,
             releases: &releases,
             wanted: wanted.as_ref(),
@@ -208,6 +209,7 @@ fn a_release_that_is_too_far_away_is_told_with_the_hop_to_take() {
         let wanted: Option<Version> = wanted.map(|wanted| wanted.parse().unwrap());
         let facts = Facts {
             snapshot,
+            is_suspended: false,
             presence: Presence::Online,
             releases: &releases,
             wanted: wanted.as_ref(),
@@ -227,8 +229,17 @@ fn what_stops_it_first_is_told_first() {
     let releases = releases();
     let rule = |snapshot: &Snapshot, presence| {
         let (wait, calendar) = (None, None);
-        explain(&Facts { snapshot, presence, releases: &releases, wanted: None, wait, calendar, now: at(20) })
-            .rule
+        explain(&Facts {
+            is_suspended: false,
+            snapshot,
+            presence,
+            releases: &releases,
+            wanted: None,
+            wait,
+            calendar,
+            now: at(20),
+        })
+        .rule
     };
     assert_eq!(rule(&snapshot, Presence::Online), Rule::LastAttempt);
     snapshot.executor.current_version = "1.1.0".parse().unwrap();
@@ -239,6 +250,22 @@ fn what_stops_it_first_is_told_first() {
         Some(Held { reason: "audit".into(), until: Some(at(0) + SignedDuration::from_hours(1)) });
     assert_eq!(rule(&snapshot, Presence::Online), Rule::Held);
     assert_eq!(rule(&snapshot, Presence::Offline), Rule::Offline);
+}
+
+#[test]
+fn that_the_account_is_suspended_comes_before_everything_else() {
+    let (snapshot, releases) = (free(), releases());
+    let told = explain(&Facts {
+        is_suspended: true,
+        snapshot: &snapshot,
+        presence: Presence::Offline,
+        releases: &releases,
+        wanted: None,
+        wait: None,
+        calendar: None,
+        now: at(20),
+    });
+    assert_eq!(told.rule, Rule::AccountSuspended);
 }
 
 #[test]
@@ -258,6 +285,7 @@ fn what_an_upgrade_waits_for_is_told_and_what_it_would_have_to_wait_for() {
         let told = |snapshot: &Snapshot, wait, calendar| {
             let presence = Presence::Online;
             explain(&Facts {
+                is_suspended: false,
                 snapshot,
                 presence,
                 releases: &releases,

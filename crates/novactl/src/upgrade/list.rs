@@ -57,7 +57,7 @@ impl List {
                     upgrade.executor_name.clone(),
                     upgrade.from_version.to_string(),
                     upgrade.target_version.to_string(),
-                    super::word(upgrade.state).to_owned(),
+                    if upgrade.overdue { "overdue" } else { super::word(upgrade.state) }.to_owned(),
                     super::position(&upgrade),
                     upgrade.id,
                 ]

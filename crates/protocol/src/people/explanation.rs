@@ -10,6 +10,8 @@ use super::WaitCode;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
+    /// Its account is suspended.
+    AccountSuspended,
     /// It does not sync.
     Offline,
     /// A sysadmin's hold.

@@ -2,7 +2,7 @@ use axum::http::Method;
 use novacula_protocol::people::Role;
 use serde_json::json;
 
-use crate::in_process::{ControlPlane, said};
+use crate::in_process::{ControlPlane, reported, said};
 
 const ACCOUNTS: &str = "/api/v1/accounts";
 
@@ -52,6 +52,32 @@ async fn nobody_else_keeps_accounts() {
             assert_eq!(refused.problem(), problem(403, "forbidden"), "{who} {path}");
         }
     }
+}
+
+#[tokio::test]
+async fn an_executor_on_trial_is_heard_to_its_end_though_its_account_is_suspended() {
+    let control_plane = ControlPlane::start().await;
+    let (account, owner) = control_plane.account("Customer").await;
+    let scene = crate::probing::Scene::of(&control_plane, &owner.token, "customer").await;
+    let report = |stage: &str| {
+        let mut said = reported("customer-host", "1.0.0", &scene.ids["upgrades"], stage, "UNDERWAY");
+        said["upgrade"]["attempt"] = json!(1);
+        said
+    };
+    control_plane.sync(&scene.key, report("DOWNLOAD")).await.ok();
+    let path = format!("{ACCOUNTS}/{account}");
+    let why = || json!({"reason": "unpaid"});
+    control_plane.post(&format!("{path}/suspend"), why()).await.ok();
+    let refused = control_plane.sync(&scene.key, report("SWAP")).await;
+    assert_eq!(refused.problem(), problem(403, "account_suspended"), "nothing is at stake before the swap");
+    control_plane.post(&format!("{path}/resume"), why()).await.ok();
+    control_plane.sync(&scene.key, report("SWAP")).await.ok();
+    control_plane.post(&format!("{path}/suspend"), why()).await.ok();
+    control_plane.sync(&scene.key, report("CHECK_HEALTH")).await.ok();
+    let mut done = report("COMPLETED");
+    done["upgrade"]["status"] = json!("COMPLETED");
+    control_plane.sync(&scene.key, done.clone()).await.ok();
+    assert_eq!(control_plane.sync(&scene.key, done).await.problem(), problem(403, "account_suspended"));
 }
 
 #[tokio::test]
