@@ -3,6 +3,7 @@
 mod agent_config;
 mod delete;
 mod enroll;
+mod enrolment_token;
 mod explain;
 mod key;
 mod list;
@@ -28,6 +29,9 @@ pub enum Command {
     /// List, rotate and revoke the keys of executors
     #[command(subcommand)]
     Key(key::Command),
+    /// List and end the tokens that executors are enrolled with
+    #[command(subcommand)]
+    EnrolmentToken(enrolment_token::Command),
     List(list::List),
     Preflight(preflight::Ask),
     Revisions(revisions::Revisions),
@@ -44,6 +48,7 @@ impl Command {
             Self::Enroll(enroll) => enroll.run(control_plane, terminal),
             Self::Explain(explain) => explain.run(control_plane, terminal),
             Self::Key(command) => command.run(control_plane, terminal),
+            Self::EnrolmentToken(command) => command.run(control_plane, terminal),
             Self::List(list) => list.run(control_plane, terminal),
             Self::Preflight(ask) => ask.run(control_plane, terminal),
             Self::Revisions(revisions) => revisions.run(control_plane, terminal),

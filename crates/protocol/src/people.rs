@@ -32,7 +32,8 @@ pub use checks::{Checked, Preflight, PreflightRequest};
 pub use explanation::{Explanation, Rule};
 pub use freezes::{Freeze, FreezeRequest};
 pub use keys::{
-    EnrolmentTokenRequest, ExecutorKey, ExecutorKeyRequest, ExecutorKeyRotation, IssuedSecret, RotatedKey,
+    EnrolmentToken, EnrolmentTokenRequest, ExecutorKey, ExecutorKeyRequest, ExecutorKeyRotation,
+    IssuedSecret, RotatedKey,
 };
 pub use page::Page;
 pub use releases::{Artifact, Release, ReleasePatch, ReleaseStatus};

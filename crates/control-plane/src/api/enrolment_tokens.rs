@@ -5,11 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use jiff::Timestamp;
 use novacula_protocol::enroll::ENROLMENT_TOKEN_PREFIX;
-use novacula_protocol::people::{EnrolmentTokenRequest, IssuedSecret, Page};
-use schemars::JsonSchema;
-use serde::Serialize;
+use novacula_protocol::people::{self, EnrolmentTokenRequest, IssuedSecret, Page};
 
 use crate::app::App;
 use crate::extract::{Body, Id, ListQuery};
@@ -18,19 +15,6 @@ use crate::problem::{Answer, ApiError};
 use crate::reason::Reason;
 use crate::secrets::{self, SecretHash};
 use crate::store::Person;
-
-/// A token as people see it: everything but the secret.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ShownToken {
-    id: String,
-    max_uses: u32,
-    uses: u32,
-    expires_at: Timestamp,
-    created_by: String,
-    created_at: Timestamp,
-    revoked_at: Option<Timestamp>,
-}
 
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
@@ -68,7 +52,7 @@ pub(crate) async fn list(
     State(app): State<Arc<App>>,
     person: Person,
     query: ListQuery,
-) -> Answer<Json<Page<ShownToken>>> {
+) -> Answer<Json<Page<people::EnrolmentToken>>> {
     query.each_filter("none", |_, _| Ok(false))?;
     let tokens = app.store.enrolment_tokens(person.account_id, query.cursor_id()?, query.limit + 1).await?;
     Ok(Json(query.page(tokens.into_iter().map(shown), |token| token.id.clone())))
@@ -86,8 +70,8 @@ pub(crate) async fn revoke(
     }
 }
 
-fn shown(token: EnrolmentToken) -> ShownToken {
-    ShownToken {
+fn shown(token: EnrolmentToken) -> people::EnrolmentToken {
+    people::EnrolmentToken {
         id: token.id.to_string(),
         max_uses: token.max_uses,
         uses: token.uses,

@@ -6,7 +6,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use novacula_protocol::enroll::{EnrollRequest, EnrollResponse};
 use novacula_protocol::people::{
-    EnrolmentTokenRequest, ExecutorKey, ExecutorKeyRequest, ExecutorKeyRotation, IssuedSecret, RotatedKey,
+    EnrolmentToken, EnrolmentTokenRequest, ExecutorKey, ExecutorKeyRequest, ExecutorKeyRotation,
+    IssuedSecret, RotatedKey,
 };
 use novacula_protocol::sync::{SyncRequest, SyncResponse};
 
@@ -69,7 +70,7 @@ fn keys() -> [Operation; 7] {
             .refuses(&[refusal::KEY_REVOKED, refusal::KEY_EXPIRED]),
         get("/enrolment-tokens", "listEnrolmentTokens", Right::See, enrolment_tokens::list)
             .summary("The enrolment tokens, without their secrets, newest first")
-            .lists::<enrolment_tokens::ShownToken>(example::ENROLMENT_TOKEN),
+            .lists::<EnrolmentToken>(example::ENROLMENT_TOKEN),
         post("/enrolment-tokens", "createEnrolmentToken", Right::Administer, enrolment_tokens::create)
             .summary("A new token that many executors may exchange for keys, shown once")
             .takes::<EnrolmentTokenRequest>(example::ENROLMENT_TOKEN_REQUEST)

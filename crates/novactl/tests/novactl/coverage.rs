@@ -91,6 +91,8 @@ const COMMANDS: &[(&str, &str)] = &[
     ("listBatches", "batch list"),
     ("showBatch", "batch show"),
     ("abandonBatch", "batch abandon"),
+    ("listEnrolmentTokens", "executor enrolment-token list"),
+    ("revokeEnrolmentToken", "executor enrolment-token revoke"),
 ];
 
 /// Why an operation has none.
@@ -108,8 +110,6 @@ const NONE: &[(&str, &str)] = &[
     ("changePassword", "a password is changed where it is used: in the browser"),
     ("showAccount", "`account list` has everything of it"),
     ("showUser", "`user list --json` has everything of it"),
-    ("listEnrolmentTokens", "to come"),
-    ("revokeEnrolmentToken", "to come"),
 ];
 
 /// The operations that a person's token opens.

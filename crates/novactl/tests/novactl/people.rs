@@ -212,3 +212,27 @@ fn a_key_is_rotated_with_an_overlap_or_at_once() {
         assert_eq!(novactl(&server.url(), &[&["executor", "key"], wrong].concat()).code, 2, "{wrong:?}");
     }
 }
+
+#[test]
+fn enrolment_tokens_are_listed_and_ended_with_a_reason() {
+    let server = Recorder::start(|asked| match asked.line.starts_with("GET") {
+        true => {
+            let token = json!({
+                "id": ID, "maxUses": 100, "uses": 12, "expiresAt": "2027-01-01T00:00:00Z", "createdBy": "alice",
+                "createdAt": "2026-11-21T08:00:00Z", "revokedAt": null
+            });
+            (200, samples::page(&[token]))
+        }
+        false => (204, String::new()),
+    });
+    let said = novactl(&server.url(), &["executor", "enrolment-token", "list"]);
+    assert!(said.stdout.contains("12 of 100") && said.stdout.contains("2027-01-01T00:00:00Z"), "{said:?}");
+    let said = novactl(
+        &server.url(),
+        &["executor", "enrolment-token", "revoke", ID, "--reason", "the rack is full"],
+    );
+    assert_eq!(said.code, 0, "{said:?}");
+    let asked = server.lines().pop().unwrap();
+    assert_eq!(asked, format!("DELETE /api/v1/enrolment-tokens/{ID}?reason=the%20rack%20is%20full"));
+    assert_eq!(novactl(&server.url(), &["executor", "enrolment-token", "revoke", "../users"]).code, 2);
+}

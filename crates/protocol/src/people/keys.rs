@@ -86,3 +86,24 @@ pub struct RotatedKey {
     /// Until when the old secret works; `null` when it ended at once.
     pub previous_until: Option<Timestamp>,
 }
+
+/// `GET /enrolment-tokens`: a token as people see it, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct EnrolmentToken {
+    /// UUIDv7.
+    pub id: String,
+    /// How often it may be used.
+    pub max_uses: u32,
+    /// How often it was.
+    pub uses: u32,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Who made it.
+    pub created_by: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// When a person ended it.
+    pub revoked_at: Option<Timestamp>,
+}

@@ -10,6 +10,10 @@ use crate::terminal::Terminal;
 pub struct Revoke {
     /// Its id
     id: String,
+
+    /// Why, for the activity
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
 }
 
 impl Revoke {
@@ -22,12 +26,8 @@ impl Revoke {
             );
             return Err(wrong_usage(sentence).into());
         }
-        control_plane.delete(&format!("{}/{}", super::KEYS, self.id))?;
-        if terminal.json {
-            terminal.json(&serde_json::json!({ "id": self.id }))?;
-        } else {
-            terminal.line("it is ended")?;
-        }
+        control_plane.delete_because(&format!("{}/{}", super::KEYS, self.id), self.reason.as_deref())?;
+        terminal.done(&self.id, "it is ended")?;
         Ok(Ending::Done)
     }
 }
