@@ -1,6 +1,7 @@
 //! One line for every request: which, by whom, what came of it and how long it took. Never a header, a query or a body,
-//! because those carry secrets; and of a path only what looks like a name or an id.
+//! because those carry secrets; and of a path only what our own are made of.
 
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{Request, State};
@@ -15,12 +16,10 @@ use crate::app::App;
 use crate::auth::Fetcher;
 use crate::clock::Stopwatch;
 use crate::fleet::KeyHolder;
+use crate::routes;
 use crate::store::Person;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// A UUID; what is longer in a path may be a secret that does not belong there.
-const MAX_SHOWN: usize = 36;
 
 /// Gives every request an id of ours, whatever the caller calls it, and says in the end what came of it.
 pub(crate) async fn log_request(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
@@ -131,11 +130,23 @@ fn known(method: &Method) -> &'static str {
     known.into_iter().find(|known| method.as_str() == *known).unwrap_or("…")
 }
 
-/// A path as it is logged.
+/// A path as it is logged: what our own paths are made of. Anything else may be a secret, or a part of one.
 fn shown(path: &str) -> String {
     let is_hash = |part: &str| part.len() == 64 && part.bytes().all(|c| c.is_ascii_hexdigit());
-    let shown = |part| if str::len(part) <= MAX_SHOWN || is_hash(part) { part } else { "…" };
+    let is_number = |part: &str| part.len() <= 4 && part.bytes().all(|c| c.is_ascii_digit());
+    let is_ours = |part: &str| words().contains(part) || is_number(part) || part.parse::<Uuid>().is_ok();
+    let shown = |part| if is_ours(part) || is_hash(part) { part } else { "…" };
     path.split('/').map(shown).collect::<Vec<_>>().join("/")
+}
+
+/// Every word that stands in a path of ours.
+fn words() -> &'static HashSet<String> {
+    static WORDS: OnceLock<HashSet<String>> = OnceLock::new();
+    WORDS.get_or_init(|| {
+        let paths = routes::operations().into_iter().map(|operation| operation.path);
+        let of_a_path = |path: String| path.split('/').map(str::to_owned).collect::<Vec<_>>();
+        paths.flat_map(of_a_path).filter(|word| !word.starts_with('{')).collect()
+    })
 }
 
 #[cfg(test)]
@@ -150,6 +161,7 @@ mod tests {
             (format!("/api/v1/upgrades/{id}"), format!("/api/v1/upgrades/{id}")),
             (format!("/api/v1/artifacts/{hash}"), format!("/api/v1/artifacts/{hash}")),
             (format!("/api/v1/executors/nva_{hash}/explain"), "/api/v1/executors/…/explain".to_owned()),
+            ("/api/v1/upgrades/nvw_ab/cd/3/steps".to_owned(), "/api/v1/upgrades/…/…/3/steps".to_owned()),
             (format!("/nvu%5F{hash}"), "/…".to_owned()),
             (format!("/{}", "x".repeat(9_000)), "/…".to_owned()),
         ] {
