@@ -16,7 +16,6 @@ pub(crate) enum Right {
     /// Decides who may sync and who is in the account.
     Administer,
     /// Concerns the account as a whole.
-    #[allow(dead_code, reason = "a right is asked for by the operations that need it")]
     Own,
     /// Concerns other accounts too.
     House,

@@ -18,6 +18,7 @@ mod form;
 mod four_eyes;
 mod freeze;
 mod release;
+mod revoke;
 mod selector;
 mod terminal;
 mod token;

@@ -1,8 +1,8 @@
 //! `novactl token revoke`
 
 use crate::control_plane::ControlPlane;
-use crate::ending::{Ending, wrong_usage};
-use crate::executor::is_id;
+use crate::ending::Ending;
+use crate::revoke::Kind;
 use crate::terminal::Terminal;
 
 /// End a token at once
@@ -15,17 +15,7 @@ pub struct Revoke {
 impl Revoke {
     /// Ends it.
     pub fn run(&self, control_plane: &ControlPlane, terminal: &Terminal) -> anyhow::Result<Ending> {
-        if !is_id(&self.id) {
-            let sentence =
-                format!("expected the id of a token, as `novactl token list` shows it, found `{}`", self.id);
-            return Err(wrong_usage(sentence).into());
-        }
-        control_plane.delete(&format!("{}/{}", super::TOKENS, self.id))?;
-        if terminal.json {
-            terminal.json(&serde_json::json!({ "id": self.id }))?;
-        } else {
-            terminal.line("it is ended")?;
-        }
-        Ok(Ending::Done)
+        let kind = Kind { path: super::TOKENS, name: "token", listed_by: "token list" };
+        kind.revoke(control_plane, terminal, &self.id, None)
     }
 }

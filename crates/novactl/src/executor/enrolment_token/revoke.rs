@@ -1,8 +1,8 @@
 //! `novactl executor enrolment-token revoke`
 
 use crate::control_plane::ControlPlane;
-use crate::ending::{Ending, wrong_usage};
-use crate::executor::is_id;
+use crate::ending::Ending;
+use crate::revoke::Kind;
 use crate::terminal::Terminal;
 
 /// End an enrolment token; the keys that it was exchanged for live on
@@ -19,15 +19,7 @@ pub struct Revoke {
 impl Revoke {
     /// Ends it.
     pub fn run(&self, control_plane: &ControlPlane, terminal: &Terminal) -> anyhow::Result<Ending> {
-        if !is_id(&self.id) {
-            let sentence = format!(
-                "expected the id of a token, as `novactl executor enrolment-token list` shows it, found `{}`",
-                self.id
-            );
-            return Err(wrong_usage(sentence).into());
-        }
-        control_plane.delete_because(&format!("{}/{}", super::TOKENS, self.id), self.reason.as_deref())?;
-        terminal.done(&self.id, "it is ended")?;
-        Ok(Ending::Done)
+        let kind = Kind { path: super::TOKENS, name: "token", listed_by: "executor enrolment-token list" };
+        kind.revoke(control_plane, terminal, &self.id, self.reason.as_deref())
     }
 }
