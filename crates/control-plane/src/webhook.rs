@@ -37,6 +37,12 @@ pub fn event_of(entry: &Activity) -> Option<WebhookEvent> {
             Some("FAILED") => Some(WebhookEvent::UpgradeFailed),
             _ => None,
         },
+        Action::PlanHalted => Some(WebhookEvent::PlanHalted),
+        Action::PlanPaused => Some(WebhookEvent::PlanPaused),
+        Action::PlanApprovalWanted => Some(WebhookEvent::PlanApprovalWanted),
+        Action::PlanWavePassed => Some(WebhookEvent::PlanWavePassed),
+        Action::PlanCompleted => Some(WebhookEvent::PlanCompleted),
+        Action::PlanRolledBack => Some(WebhookEvent::PlanRolledBack),
         _ => None,
     }
 }

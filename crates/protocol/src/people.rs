@@ -5,6 +5,9 @@ mod activity;
 mod census;
 mod checks;
 mod explanation;
+mod fleet_document;
+mod fleet_groups;
+mod fleet_plans;
 mod freezes;
 mod keys;
 mod page;
@@ -30,6 +33,15 @@ pub use activity::{Action, Activity, ActivityVerdict};
 pub use census::{Batch, BatchItem, BatchRequest, NeedsUpgrade, Outcome};
 pub use checks::{Checked, Preflight, PreflightRequest};
 pub use explanation::{Explanation, Rule};
+pub use fleet_document::{
+    CountOrPercent, FleetUpgradePlan, GateSpec, LateArrivers, PlanApiVersion, PlanDuration, PlanKind,
+    PlanMetadata, PlanSpec, WaveSpec, WaveValidation, WaveWindow,
+};
+pub use fleet_groups::{ExecutorGroup, ExecutorGroupPatch, ExecutorGroupRequest, ExecutorPatch, InPlan};
+pub use fleet_plans::{
+    DryMember, DryWave, FleetPlan, Gate, GateOutcome, GateSkip, MemberOutcome, PlanApproval, PlanDryRun,
+    PlanEvent, PlanMember, PlanRollback, PlanState, Wave, WaveCounts, WaveState,
+};
 pub use freezes::{Freeze, FreezeRequest};
 pub use keys::{
     EnrolmentToken, EnrolmentTokenRequest, ExecutorKey, ExecutorKeyRequest, ExecutorKeyRotation,

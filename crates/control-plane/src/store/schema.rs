@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0007_steps.sql"),
     include_str!("migrations/0008_people.sql"),
     include_str!("migrations/0009_webhooks.sql"),
+    include_str!("migrations/0010_plans.sql"),
 ];
 
 /// Why the database cannot be opened.

@@ -125,6 +125,57 @@ pub enum Action {
     /// A person ended a batch, or a failure in it did.
     #[serde(rename = "batch.stopped")]
     BatchStopped,
+    /// A person changed the labels of an executor.
+    #[serde(rename = "executor.labelsChanged")]
+    ExecutorLabelsChanged,
+    /// A person made a group of executors.
+    #[serde(rename = "group.created")]
+    GroupCreated,
+    /// A person changed one.
+    #[serde(rename = "group.changed")]
+    GroupChanged,
+    /// A person removed one.
+    #[serde(rename = "group.deleted")]
+    GroupDeleted,
+    /// A person applied a fleet plan.
+    #[serde(rename = "plan.applied")]
+    PlanApplied,
+    /// Somebody else than who applied it has to approve it, or a wave waits for a person's approval.
+    #[serde(rename = "plan.approvalWanted")]
+    PlanApprovalWanted,
+    /// A person approved it, or one of its waves.
+    #[serde(rename = "plan.approved")]
+    PlanApproved,
+    /// A wave of it began.
+    #[serde(rename = "plan.waveBegan")]
+    PlanWaveBegan,
+    /// A wave of it passed its gates.
+    #[serde(rename = "plan.wavePassed")]
+    PlanWavePassed,
+    /// Nobody can tell whether it may go on.
+    #[serde(rename = "plan.paused")]
+    PlanPaused,
+    /// A wave failed, or a person halted it.
+    #[serde(rename = "plan.halted")]
+    PlanHalted,
+    /// A person lets it go on.
+    #[serde(rename = "plan.resumed")]
+    PlanResumed,
+    /// A person lets a wave past a gate.
+    #[serde(rename = "plan.gateSkipped")]
+    PlanGateSkipped,
+    /// What it did is to be undone.
+    #[serde(rename = "plan.rollbackRequested")]
+    PlanRollbackRequested,
+    /// What it did is undone.
+    #[serde(rename = "plan.rolledBack")]
+    PlanRolledBack,
+    /// Its last wave passed.
+    #[serde(rename = "plan.completed")]
+    PlanCompleted,
+    /// A person removed it.
+    #[serde(rename = "plan.deleted")]
+    PlanDeleted,
     /// A dry run came to its end.
     #[serde(rename = "upgrade.validated")]
     UpgradeValidated,

@@ -22,6 +22,24 @@ pub enum WebhookEvent {
     /// A person must approve it before it is offered.
     #[serde(rename = "upgrade.approvalWanted")]
     UpgradeApprovalWanted,
+    /// A wave of a fleet plan failed, or a person halted the plan: nobody more is started.
+    #[serde(rename = "plan.halted")]
+    PlanHalted,
+    /// Nobody can tell whether a fleet plan may go on.
+    #[serde(rename = "plan.paused")]
+    PlanPaused,
+    /// A fleet plan waits for the approval of a person.
+    #[serde(rename = "plan.approvalWanted")]
+    PlanApprovalWanted,
+    /// A wave of a fleet plan passed its gates.
+    #[serde(rename = "plan.wavePassed")]
+    PlanWavePassed,
+    /// The last wave of a fleet plan passed.
+    #[serde(rename = "plan.completed")]
+    PlanCompleted,
+    /// What a fleet plan did is undone.
+    #[serde(rename = "plan.rolledBack")]
+    PlanRolledBack,
     /// A person tries the webhook; told to that one alone, and always.
     #[serde(rename = "webhook.test")]
     WebhookTest,
@@ -29,12 +47,18 @@ pub enum WebhookEvent {
 
 impl WebhookEvent {
     /// Those that can be asked for.
-    pub const WANTED: [Self; 5] = [
+    pub const WANTED: [Self; 11] = [
         Self::UpgradeStarted,
         Self::UpgradeCompleted,
         Self::UpgradeFailed,
         Self::UpgradeRolledBack,
         Self::UpgradeApprovalWanted,
+        Self::PlanHalted,
+        Self::PlanPaused,
+        Self::PlanApprovalWanted,
+        Self::PlanWavePassed,
+        Self::PlanCompleted,
+        Self::PlanRolledBack,
     ];
 
     /// The word on the wire.
@@ -46,6 +70,12 @@ impl WebhookEvent {
             Self::UpgradeFailed => "upgrade.failed",
             Self::UpgradeRolledBack => "upgrade.rolledBack",
             Self::UpgradeApprovalWanted => "upgrade.approvalWanted",
+            Self::PlanHalted => "plan.halted",
+            Self::PlanPaused => "plan.paused",
+            Self::PlanApprovalWanted => "plan.approvalWanted",
+            Self::PlanWavePassed => "plan.wavePassed",
+            Self::PlanCompleted => "plan.completed",
+            Self::PlanRolledBack => "plan.rolledBack",
             Self::WebhookTest => "webhook.test",
         }
     }
