@@ -17,6 +17,7 @@ use semver::Version;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
+use uuid::Uuid;
 
 use crate::app::{App, Rules};
 use crate::artifact_folder::ArtifactFolder;
@@ -157,6 +158,12 @@ impl ControlPlane {
 
     pub(crate) fn owner(&self) -> &'static str {
         OWNER
+    }
+
+    /// The account of the owner.
+    pub(crate) async fn account_id(&self) -> Uuid {
+        let now = self.app.clock.now();
+        self.app.store.by_token(SecretHash::of(OWNER), now).await.unwrap().unwrap().person.account_id
     }
 
     pub(crate) fn wait_ms(&self, ms: i64) {

@@ -16,6 +16,8 @@ mod freezes;
 mod keys;
 mod memberships;
 mod personal_tokens;
+mod plan_events;
+mod plan_gates;
 mod preflight;
 mod releases;
 mod requests;
@@ -34,6 +36,8 @@ mod writer;
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+pub(crate) mod plan_bench;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,6 +53,7 @@ pub use deliveries::{DeliveryRefused, Due};
 pub use executors::LastSeen;
 pub use freezes::FreezeRefused;
 pub use personal_tokens::NewToken;
+pub use plan_gates::{GateOf, GateToAsk};
 pub use releases::{ReleaseRefused, Upload, may_join};
 pub use requests::{RequestRefused, UpgradeOrder};
 pub use schema::OpenError;
