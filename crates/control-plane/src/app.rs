@@ -1,5 +1,6 @@
 //! What every request can reach.
 
+use jiff::Timestamp;
 use novacula_protocol::signature::TrustedKeys;
 use semver::Version;
 use tokio_util::sync::CancellationToken;
@@ -61,6 +62,8 @@ pub(crate) struct App {
     pub artifacts: ArtifactFolder,
     pub keys: TrustedKeys,
     pub clock: Clock,
+    /// When it began to hear executors.
+    pub started_at: Timestamp,
     pub rules: Rules,
     pub webhooks: Client,
     pub version: Version,

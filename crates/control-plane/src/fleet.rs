@@ -15,7 +15,7 @@ use novacula_protocol::people::{self, Presence};
 use novacula_protocol::sync::SyncRequest;
 use uuid::Uuid;
 
-use crate::executor::{Asks, IdentityRefused, Snapshot};
+use crate::executor::{Asks, Executor, IdentityRefused, Snapshot};
 use crate::key::ExecutorKey;
 use crate::metrics::Census;
 use crate::presence::presence;
@@ -263,6 +263,13 @@ impl Fleet {
             .take(limit)
             .map(|entry| entry.snapshot.clone())
             .collect()
+    }
+
+    /// What `look` makes of every executor of the account.
+    pub fn map_all<T>(&self, account_id: Uuid, look: impl Fn(&Executor) -> T) -> Vec<T> {
+        let memory = self.memory();
+        let all = memory.executors.values().map(|entry| &entry.snapshot.executor);
+        all.filter(|executor| executor.account_id == account_id).map(look).collect()
     }
 
     /// Puts the bytes known here over those of an upgrade read from the store.

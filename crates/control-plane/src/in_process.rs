@@ -138,6 +138,7 @@ impl ControlPlane {
             oidc: oidc.map(Oidc::new),
             artifacts: ArtifactFolder::open(folder.path().join("artifacts")).unwrap(),
             keys: signer("trusted").keys(),
+            started_at: clock.now(),
             clock,
             rules: Rules {
                 pending_upgrade_ttl_ms: 900_000,

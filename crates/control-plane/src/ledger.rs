@@ -1,5 +1,7 @@
 //! Changes that both the store and the memory of the fleet must know: durable first, remembered next, answered last.
 
+mod plans;
+
 use jiff::Timestamp;
 use novacula_protocol::people::{Account, Presence, Wait};
 use novacula_protocol::spec::Kind;
@@ -152,7 +154,8 @@ impl App {
     pub(crate) async fn tick(&self) -> Result<(), StoreError> {
         self.end_overdue().await?;
         self.open_gates().await?;
-        self.advance_batches().await
+        self.advance_batches().await?;
+        self.advance_plans().await
     }
 
     /// Takes every batch as far as it can go now.

@@ -55,6 +55,7 @@ mod people;
 mod presence;
 mod range;
 mod reason;
+mod rollout;
 mod said;
 mod selector;
 mod session;

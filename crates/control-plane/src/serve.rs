@@ -130,6 +130,7 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
         oidc: settings.oidc.map(Oidc::new),
         artifacts,
         keys,
+        started_at: clock.now(),
         clock,
         rules: settings.rules,
         webhooks,

@@ -1,7 +1,7 @@
 //! Pure: maintenance windows. An executor that no window selects is always open; one with windows is open while at
 //! least one of them is.
 
-mod schedule;
+pub mod schedule;
 pub mod zone;
 
 use jiff::Timestamp;

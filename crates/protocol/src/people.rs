@@ -257,6 +257,9 @@ pub struct Upgrade {
     /// A person sent it past windows, freezes and older upgrades.
     #[serde(default)]
     pub forced: bool,
+    /// The fleet plan that requested it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_id: Option<String>,
     /// Where somebody else than who asked for it has to say yes.
     #[serde(default)]
     pub approval: Option<Approval>,

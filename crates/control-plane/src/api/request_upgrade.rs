@@ -107,6 +107,7 @@ fn order(
         description,
         health_window_ms,
         calendar,
+        plan: None,
         now,
     })
 }

@@ -265,6 +265,7 @@ fn ask(
         description: batch.description.clone(),
         health_window_ms: DEFAULT_HEALTH_WINDOW_MS,
         calendar: turn.calendar.clone(),
+        plan: None,
         now,
     };
     Ok(request(sql, &order)?.map_err(|refused: RequestRefused| refused.to_string()))

@@ -103,6 +103,7 @@ impl Bench {
             deadline: None,
             ttl_ms: 900_000,
             calendar: None,
+            plan: None,
             now,
         }
     }

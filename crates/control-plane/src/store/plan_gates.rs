@@ -2,7 +2,7 @@
 //! row and is never touched by what a probe says.
 
 use jiff::Timestamp;
-use novacula_protocol::people::{FleetUpgradePlan, GateOutcome, GateSpec, PlanState, WaveState};
+use novacula_protocol::people::{FleetUpgradePlan, Gate, GateOutcome, GateSpec, PlanState, WaveState};
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
@@ -47,6 +47,14 @@ pub(super) struct GateRow {
     pub by: Option<String>,
     /// A person let the wave past it.
     pub skipped: bool,
+}
+
+impl GateRow {
+    /// As the planner and people see it; whether it holds anybody up is in the plan.
+    pub(super) fn shown(self) -> Gate {
+        let Self { name, outcome, message, at, by, skipped, .. } = self;
+        Gate { name, outcome, message, blocking: true, at, by, skipped }
+    }
 }
 
 /// The waves whose gates are asked: those that soak, stand at their gates, or have healthy canaries.
@@ -155,6 +163,27 @@ pub(super) fn gate_rows(sql: &Connection, plan_id: Uuid) -> Sql<Vec<GateRow>> {
     )?
     .query_map(params![Word(&plan_id)], gate_of)?
     .collect()
+}
+
+/// Keeps what a gate says now, and who says it; that a person let the wave past it stays.
+pub(super) fn keep(sql: &Connection, plan_id: Uuid, wave: u32, gate: &Gate, now: Timestamp) -> Sql<()> {
+    sql.prepare_cached(
+        "INSERT INTO plan_gates (plan_id, wave, name, outcome, message, at, by, skipped)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (plan_id, wave, name) DO UPDATE SET outcome = excluded.outcome, message = excluded.message,
+           at = excluded.at, by = excluded.by, skipped = excluded.skipped",
+    )?
+    .execute(params![
+        Word(&plan_id),
+        wave,
+        gate.name,
+        Word(&gate.outcome),
+        gate.message,
+        Time(now),
+        gate.by,
+        gate.skipped
+    ])?;
+    Ok(())
 }
 
 /// Forgets what probes said in a wave, for it begins to soak anew. What people said to its gates stays.

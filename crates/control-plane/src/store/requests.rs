@@ -12,7 +12,10 @@ use uuid::Uuid;
 
 use super::activity::CONTROL_PLANE;
 use super::upgrades::{note, open_id};
-use super::{Sql, Store, StoreError, events, executors, four_eyes, releases, steering, upgrade_rows as rows};
+use super::{
+    Sql, Store, StoreError, events, executors, four_eyes, plan_rows, releases, steering, steps,
+    upgrade_rows as rows,
+};
 use crate::executor::{Executor, Snapshot};
 use crate::hops::{self, NoRoute};
 use crate::upgrade::Upgrade;
@@ -50,8 +53,23 @@ pub struct UpgradeOrder {
     pub health_window_ms: u64,
     /// The freeze or window that stops it.
     pub calendar: Option<Wait>,
+    /// The fleet plan that asks, if one does.
+    pub plan: Option<ByPlan>,
     /// When it was asked.
     pub now: Timestamp,
+}
+
+/// What a fleet plan brings along, for all its upgrades.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByPlan {
+    /// Which.
+    pub plan_id: Uuid,
+    /// What somebody said to the plan as a whole.
+    pub approval: Option<Approval>,
+    /// Who said that the prerequisites are done everywhere.
+    pub acknowledged_by: Option<String>,
+    /// It goes back, which waits for no window.
+    pub is_back: bool,
 }
 
 /// Why a request is refused.
@@ -104,7 +122,7 @@ impl Store {
 
 /// Requests it, and offers it where nothing stands in its way.
 pub(super) fn request(sql: &Connection, order: &UpgradeOrder) -> Sql<Result<Snapshot, RequestRefused>> {
-    let upgrade = match place(sql, order, None)? {
+    let upgrade = match place(sql, order, order.plan.as_ref().and_then(|plan| plan.approval.clone()))? {
         Ok(upgrade) => upgrade,
         Err(refused) => return Ok(Err(refused)),
     };
@@ -170,7 +188,8 @@ fn place(
             deadline: order.deadline,
             overdue: false,
             started_by: None,
-            forced: false,
+            forced: order.plan.as_ref().is_some_and(|plan| plan.is_back),
+            plan_id: order.plan.as_ref().map(|plan| plan.plan_id.to_string()),
             approval,
             validation: None,
             waits_for: None,
@@ -183,6 +202,9 @@ fn place(
         artifact,
     };
     rows::insert(sql, &upgrade)?;
+    if let Some(person) = order.plan.as_ref().and_then(|plan| plan.acknowledged_by.as_ref()) {
+        steps::acknowledge_prerequisites(sql, person, &upgrade, order.now)?;
+    }
     events::note_move(sql, None, &upgrade, order.now)?;
     note(sql, &order.requested_by, Action::UpgradeRequested, (None, &upgrade), None, order.now)?;
     if upgrade.shown.approval.as_ref().is_some_and(|it| it.approved_by.is_none()) {
@@ -242,6 +264,7 @@ pub(super) fn next_hop(
         description: shown.description.clone(),
         health_window_ms: shown.health_window_ms,
         calendar: None,
+        plan: plan_rows::on_the_way(sql, shown)?,
         now,
     };
     if let Err(refused) = place(sql, &order, shown.approval.clone())? {

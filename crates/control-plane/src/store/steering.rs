@@ -120,7 +120,7 @@ impl Store {
             after.shown.approval = Some(Approval { approved_by, approved_at });
             let facts = facts(sql, &after, steer.calendar.clone())?;
             after = offered_if_clear(&after, &facts, steer.ttl_ms, steer.now);
-            keep(sql, &steer, Action::UpgradeApproved, (&before, &after)).map(Ok)
+            keep(sql, &steer.said(), Action::UpgradeApproved, (&before, &after)).map(Ok)
         })
         .await
     }
@@ -207,7 +207,7 @@ fn steered(sql: &Connection, steer: &Steer) -> Result<Snapshot, Stop> {
         }
         _ => {}
     }
-    Ok(keep(sql, steer, action(steer.ask), (&before, &after))?)
+    Ok(keep(sql, &steer.said(), action(steer.ask), (&before, &after))?)
 }
 
 /// A person starts it: that it is not due yet is no reason against.
@@ -298,19 +298,45 @@ pub(super) fn facts(sql: &Connection, upgrade: &Upgrade, calendar: Option<Wait>)
     Ok(Facts { open_prerequisites: steps::open_prerequisites(sql, upgrade)?, older, calendar })
 }
 
+/// Who says something about an upgrade, why and when.
+pub(super) struct Said<'a> {
+    pub actor: &'a str,
+    pub reason: &'a str,
+    pub now: Timestamp,
+}
+
+impl Steer {
+    fn said(&self) -> Said<'_> {
+        Said { actor: &self.by.name, reason: &self.reason, now: self.now }
+    }
+}
+
+/// What a fleet plan says about one of its upgrades; `None` where it is not the time for that any more.
+pub(super) fn steer_for_plan(sql: &Connection, id: &str, ask: Ask, said: &Said<'_>) -> Sql<Option<Snapshot>> {
+    let known = sql
+        .prepare_cached("SELECT * FROM upgrades WHERE id = ?1")?
+        .query_row(params![id], rows::read)
+        .optional()?;
+    let Some(before) = known else { return Ok(None) };
+    match upgrade::steer(&before, ask, said.now) {
+        Ok(after) => keep(sql, said, action(ask), (&before, &after)).map(Some),
+        Err(_) => Ok(None),
+    }
+}
+
 fn keep(
     sql: &Connection,
-    steer: &Steer,
+    said: &Said<'_>,
     action: Action,
     (before, after): (&Upgrade, &Upgrade),
 ) -> Sql<Snapshot> {
+    let Said { actor, reason, now } = *said;
     rows::update(sql, after)?;
-    events::note_move(sql, Some(before), after, steer.now)?;
-    let why = if steer.reason.is_empty() { String::new() } else { format!(": {}", steer.reason) };
-    let message = format!("{} by {}{why}", action, steer.by.name);
-    let line = LogLine { at: steer.now, level: LogLevel::Info, message };
+    events::note_move(sql, Some(before), after, now)?;
+    let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    let line = LogLine { at: now, level: LogLevel::Info, message: format!("{action} by {actor}{why}") };
     events::keep_lines(sql, after, after.shown.attempt, &[line])?;
-    note(sql, &steer.by.name, action, (Some(before), after), Some(&steer.reason), steer.now)?;
+    note(sql, actor, action, (Some(before), after), Some(reason), now)?;
     revised(sql, after)
 }
 

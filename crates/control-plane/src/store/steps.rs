@@ -96,7 +96,7 @@ impl Store {
             if part == Part::Postrequisites && stage != Stage::Completed {
                 return Ok(Err(AcknowledgeRefused::TooEarly(stage)));
             }
-            acknowledge(sql, &by, &upgrade, part, &numbers, now)?;
+            acknowledge(sql, &by.name, &upgrade, part, &numbers, now)?;
             Ok(Ok(steps(sql, &upgrade)?))
         })
         .await
@@ -109,9 +109,20 @@ pub(super) fn open_prerequisites(sql: &Connection, upgrade: &Upgrade) -> Sql<Vec
     Ok(steps.filter(|step| step.acknowledged_by.is_none()).map(|step| step.number).collect())
 }
 
+/// Notes who says that all of them are done.
+pub(super) fn acknowledge_prerequisites(
+    sql: &Connection,
+    person: &str,
+    upgrade: &Upgrade,
+    now: Timestamp,
+) -> Sql<()> {
+    let open = open_prerequisites(sql, upgrade)?;
+    acknowledge(sql, person, upgrade, Part::Prerequisites, &open, now)
+}
+
 fn acknowledge(
     sql: &Connection,
-    by: &Person,
+    person: &str,
     upgrade: &Upgrade,
     part: Part,
     numbers: &[u32],
@@ -124,7 +135,7 @@ fn acknowledge(
                 "INSERT OR IGNORE INTO acknowledgements (upgrade_id, part, number, person, at)
                  VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
-            .execute(params![upgrade.shown.id, part.as_str(), number, by.name, Time(now)])?;
+            .execute(params![upgrade.shown.id, part.as_str(), number, person, Time(now)])?;
         if added > 0 {
             new.push(*number);
         }
@@ -132,7 +143,7 @@ fn acknowledge(
     if new.is_empty() {
         return Ok(());
     }
-    let deed = Deed::by(&by.name, by.account_id, now, part.action());
+    let deed = Deed::by(person, upgrade.account_id, now, part.action());
     let (target, name) = (upgrade.shown.id.as_str(), upgrade.shown.executor_name.as_str());
     append(sql, Deed { target, name, after: Some(serde_json::json!({ "numbers": new })), ..deed })
 }

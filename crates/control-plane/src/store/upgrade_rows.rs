@@ -14,10 +14,11 @@ pub(super) fn insert(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {
         "INSERT INTO upgrades (id, account_id, executor_id, executor_name, kind, type, from_version, target_version, direction,
            confirm, intent, attempt, health_window_ms, stage, status, ended_by_server, bytes_done, bytes_total,
            description, requested_by, created_at, scheduled_at, expires_at, target, size, sha256, signature, deadline,
-           confirm_start, approval, hops_to)
+           confirm_start, approval, hops_to, forced, plan_id)
          VALUES (:id, :account, :executor, :name, :kind, :type, :from, :to, :direction, :confirm, :intent, :attempt, :window,
            :stage, :status, :ended_by_server, :done, :total, :description, :by, :created, :scheduled, :expires,
-           :target, :size, :sha256, :signature, :deadline, :confirm_start, :approval, :hops_to)",
+           :target, :size, :sha256, :signature, :deadline, :confirm_start, :approval, :hops_to,
+           :forced, :plan)",
     )?
     .execute(named_params! {
         ":id": shown.id,
@@ -51,6 +52,8 @@ pub(super) fn insert(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {
         ":confirm_start": Word(&shown.confirm_start),
         ":approval": shown.approval.as_ref().map(Json),
         ":hops_to": shown.hops_to.as_ref().map(Word),
+        ":forced": shown.forced,
+        ":plan": shown.plan_id,
     })?;
     Ok(())
 }
@@ -136,6 +139,7 @@ pub(super) fn read(row: &Row<'_>) -> Sql<Upgrade> {
             overdue: false,
             started_by: row.get("started_by")?,
             forced: row.get("forced")?,
+            plan_id: row.get("plan_id")?,
             approval: row.get::<_, Option<Json<_>>>("approval")?.map(|Json(approval)| approval),
             validation: row.get::<_, Option<Json<_>>>("validation")?.map(|Json(validation)| validation),
             waits_for: None,

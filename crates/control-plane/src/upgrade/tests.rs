@@ -44,6 +44,7 @@ pub(crate) fn requested() -> Upgrade {
             overdue: false,
             started_by: None,
             forced: false,
+            plan_id: None,
             approval: None,
             validation: None,
             waits_for: None,

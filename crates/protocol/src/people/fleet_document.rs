@@ -145,6 +145,17 @@ pub struct WaveSpec {
     pub rollback_on_failure: bool,
 }
 
+impl WaveSpec {
+    /// Whom it takes; `None` where it names a group that is not among `groups`.
+    #[must_use]
+    pub fn selector(&self, groups: &BTreeMap<String, Selector>) -> Option<Selector> {
+        match &self.group {
+            Some(name) => groups.get(name).cloned(),
+            None => self.cluster_selector.clone(),
+        }
+    }
+}
+
 /// What a wave has to prove.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

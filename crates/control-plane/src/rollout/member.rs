@@ -1,0 +1,195 @@
+//! Pure: what has become of one executor of a wave.
+
+use novacula_protocol::Stage;
+use novacula_protocol::people::{MemberOutcome, Presence};
+use semver::Version;
+use uuid::Uuid;
+
+/// One executor of a wave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub executor_id: Uuid,
+    /// As it was called when the wave began.
+    pub name: String,
+    /// It goes before the rest.
+    pub canary: bool,
+    /// What became of it, as it was last known.
+    pub outcome: MemberOutcome,
+    /// Why.
+    pub reason: String,
+    /// What ran there when the wave began.
+    pub from_version: Version,
+    /// Starts of its service when its upgrade completed; before that when the wave began.
+    pub restarts_before: u32,
+    /// Its turn has come: something was asked of it that counts now.
+    pub has_turn: bool,
+    /// How it is now.
+    pub seen: Seen,
+}
+
+/// How an executor is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// It was deleted.
+    pub is_deleted: bool,
+    /// Whether it syncs; nobody knows just after a start of the control plane.
+    pub presence: Option<Presence>,
+    /// Why a sysadmin holds its host.
+    pub held: Option<String>,
+    /// What runs there.
+    pub version: Version,
+    /// Starts of its service since boot.
+    pub restarts: u32,
+    /// The freeze or window that lets nothing begin there.
+    pub calendar: Option<String>,
+    /// The plan that comes before this one, and takes it too.
+    pub other_plan: Option<String>,
+    /// The latest upgrade that this plan has asked for.
+    pub attempt: Option<Attempt>,
+    /// An upgrade that somebody else asked for, later than all of this plan.
+    pub other_upgrade: Option<OtherUpgrade>,
+}
+
+/// An upgrade that the plan asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Its id.
+    pub id: String,
+    /// It has not ended.
+    pub is_open: bool,
+    /// Its executor has it in hand.
+    pub is_picked_up: bool,
+    /// Its executor is told to go back already.
+    pub is_told_to_go_back: bool,
+    /// Where it stands, or ended.
+    pub stage: Stage,
+    /// The server gave it up.
+    pub is_given_up: bool,
+    /// Its trouble.
+    pub error: Option<String>,
+    /// Where it leads.
+    pub target: Version,
+    /// It leads back to where the executor was before.
+    pub is_back: bool,
+}
+
+/// An upgrade that somebody else asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherUpgrade {
+    /// Who.
+    pub requested_by: String,
+    /// It has not ended.
+    pub is_open: bool,
+}
+
+impl Seen {
+    /// It does not sync, as far as anybody can tell.
+    #[must_use]
+    pub fn is_offline(&self) -> bool {
+        self.presence == Some(Presence::Offline)
+    }
+
+    /// What keeps it from being granted now, though its turn has come.
+    #[must_use]
+    pub fn obstacle(&self) -> Option<String> {
+        if let Some(other) = self.other_upgrade.as_ref().filter(|other| other.is_open) {
+            return Some(format!("an upgrade that {} asked for has not ended", other.requested_by));
+        }
+        if self.presence.is_none() {
+            return Some("it was not heard since the control plane started".to_owned());
+        }
+        self.calendar.clone()
+    }
+}
+
+/// What has become of an executor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    /// What.
+    pub outcome: MemberOutcome,
+    /// Why, where it is not plain.
+    pub reason: String,
+    /// Its upgrade is offered to somebody who is not there to take it.
+    pub withdraw: bool,
+}
+
+/// What has become of an executor of a wave that goes forward to `target`.
+#[must_use]
+pub fn look(member: &Member, target: &Version) -> Looked {
+    use MemberOutcome::{Completed, Failed, Gone, Refused, Slow, Started, Unreachable, Waiting};
+    let seen = &member.seen;
+    if seen.is_deleted {
+        return plain(Gone, "it was deleted");
+    }
+    let Some(attempt) = seen.attempt.as_ref().filter(|attempt| !attempt.is_back) else {
+        return before_its_turn(member, target);
+    };
+    let trouble = || attempt.error.clone().unwrap_or_else(|| format!("its upgrade ended {}", attempt.stage));
+    if attempt.is_open {
+        if attempt.is_picked_up {
+            return plain(Started, "");
+        }
+        if seen.is_offline() {
+            return Looked { withdraw: true, ..plain(Unreachable, "it stopped syncing before it began") };
+        }
+        return match (&seen.held, &seen.calendar) {
+            (Some(reason), _) => Looked { withdraw: true, ..held(reason) },
+            (None, Some(closed)) => Looked { withdraw: true, ..plain(Waiting, closed) },
+            (None, None) => plain(Started, ""),
+        };
+    }
+    if attempt.is_given_up {
+        return match seen.presence {
+            Some(Presence::Offline) => plain(Unreachable, &trouble()),
+            Some(Presence::Online) => plain(Slow, &trouble()),
+            None => plain(member.outcome, &member.reason),
+        };
+    }
+    match attempt.stage {
+        Stage::Completed if seen.version == *target => plain(Completed, ""),
+        Stage::Completed if attempt.target == *target => {
+            plain(Failed, &format!("it runs {} now, though its upgrade to {target} completed", seen.version))
+        }
+        Stage::Completed => {
+            plain(Failed, &format!("it came to {} and no further: {}", seen.version, trouble()))
+        }
+        // Who was not told in the end waits for another turn; a person's word stands.
+        Stage::Abandoned if member.outcome == Started => plain(Refused, "a person abandoned its upgrade"),
+        Stage::Abandoned => before_its_turn(member, target),
+        _ => plain(Failed, &trouble()),
+    }
+}
+
+fn before_its_turn(member: &Member, target: &Version) -> Looked {
+    use MemberOutcome::{AlreadyThere, Refused, Unreachable, Waiting, Yielded};
+    let seen = &member.seen;
+    if seen.version == *target {
+        return plain(AlreadyThere, "");
+    }
+    if member.outcome == Refused {
+        return plain(Refused, &member.reason);
+    }
+    if let Some(plan) = &seen.other_plan {
+        return plain(Yielded, &format!("the plan `{plan}` comes first"));
+    }
+    if seen.version.cmp_precedence(target).is_gt() {
+        let newer = format!("it runs {}, which is newer, and a plan does not go back", seen.version);
+        return plain(Refused, &newer);
+    }
+    if seen.is_offline() {
+        return plain(Unreachable, "it does not sync");
+    }
+    match &seen.held {
+        Some(reason) => held(reason),
+        None => plain(Waiting, &seen.obstacle().unwrap_or_default()),
+    }
+}
+
+fn held(reason: &str) -> Looked {
+    plain(MemberOutcome::Held, &format!("its host is on hold: {reason}"))
+}
+
+fn plain(outcome: MemberOutcome, reason: &str) -> Looked {
+    Looked { outcome, reason: reason.to_owned(), withdraw: false }
+}
