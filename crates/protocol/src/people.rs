@@ -37,6 +37,8 @@ pub use fleet_document::{
     CountOrPercent, FleetUpgradePlan, GateSpec, LateArrivers, PlanApiVersion, PlanDuration, PlanKind,
     PlanMetadata, PlanSpec, WaveSpec, WaveValidation, WaveWindow,
 };
+#[cfg(feature = "documents")]
+pub use fleet_document::{DocumentRefused, MAX_DOCUMENT_BYTES};
 pub use fleet_groups::{ExecutorGroup, ExecutorGroupPatch, ExecutorGroupRequest, ExecutorPatch, InPlan};
 pub use fleet_plans::{
     DryMember, DryWave, FleetPlan, Gate, GateOutcome, GateSkip, MemberOutcome, PlanApproval, PlanDryRun,

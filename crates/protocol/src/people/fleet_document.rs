@@ -1,12 +1,18 @@
 //! `FleetUpgradePlan`, as people write it: which executors go to a version, in which waves, and what each wave has to
 //! prove before the next begins.
 
+#[cfg(feature = "documents")]
+mod reading;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "documents")]
+pub use reading::{DocumentRefused, MAX_DOCUMENT_BYTES};
 
 use super::Selector;
 use crate::spec::Kind;
