@@ -15,6 +15,7 @@ pub(crate) mod explain;
 pub(crate) mod four_eyes;
 pub(crate) mod freezes;
 pub(crate) mod health;
+pub(crate) mod plan_documents;
 pub(crate) mod preflight;
 pub(crate) mod progress;
 pub(crate) mod releases;

@@ -234,3 +234,7 @@ pub(crate) const DELIVERY: &str = r#"{
     "lastAttemptAt": "2026-11-21T08:00:00Z", "lastStatus": 503, "lastAnswer": "come again later",
     "payload": "{\"type\":\"upgrade.failed\",\"timestamp\":\"2026-11-21T08:00:00Z\",\"data\":{}}"
 }"#;
+
+pub(crate) const PLAN_SCHEMA: &str = r#"{
+    "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "FleetUpgradePlan", "type": "object"
+}"#;

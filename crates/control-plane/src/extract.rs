@@ -5,7 +5,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use novacula_protocol::people::Page;
+use novacula_protocol::people::{DocumentRefused, FleetUpgradePlan, Page};
 use novacula_protocol::spec::Kind;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -114,6 +114,22 @@ fn make_whole(value: &mut Value) -> bool {
         Value::Array(items) => items.iter_mut().fold(false, |any, item| make_whole(item) | any),
         Value::Object(fields) => fields.values_mut().fold(false, |any, field| make_whole(field) | any),
         _ => false,
+    }
+}
+
+/// A fleet plan, as YAML or JSON, whatever the content type says: YAML is written in as many ways as it is called.
+pub(crate) struct PlanDocument(pub FleetUpgradePlan);
+
+impl<S: Send + Sync> FromRequest<S> for PlanDocument {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let bytes = Bytes::from_request(request, state).await.map_err(|e| unreadable(&e))?;
+        let text = std::str::from_utf8(&bytes).map_err(|e| {
+            let reason = format!("must be text in UTF-8, it is not from byte {} on", e.valid_up_to());
+            ApiError::invalid_plan(&DocumentRefused::whole(reason))
+        })?;
+        FleetUpgradePlan::read(text).map(Self).map_err(|refused| ApiError::invalid_plan(&refused))
     }
 }
 

@@ -52,6 +52,7 @@ mod key;
 mod limiter;
 mod particulars;
 mod people;
+mod plan_schema;
 mod presence;
 mod range;
 mod reason;

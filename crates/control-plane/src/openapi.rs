@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::operation::{Content, HowOften, Operation};
 use crate::right::Right;
 use crate::routes;
+pub(crate) use schemas::bound;
 use schemas::{Schemas, Side};
 
 pub(crate) async fn show() -> impl IntoResponse {
@@ -72,8 +73,8 @@ fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {
         "parameters": parameters(operation, schemas),
         "responses": responses(operation, schemas),
     });
-    if let Some(body) = &operation.body {
-        let content = content(std::slice::from_ref(body), Side::Asked, schemas);
+    if !operation.body.is_empty() {
+        let content = content(&operation.body, Side::Asked, schemas);
         described["requestBody"] = json!({"required": true, "content": content});
     }
     described

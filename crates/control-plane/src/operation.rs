@@ -12,8 +12,8 @@
 //! - The right is enforced before the handler runs; its `Person` (or `KeyHolder`) is there for the handler to take.
 //! - `.query::<T>(name, …)` for each query parameter (`query_needed`, `query_many`): any other is refused before the
 //!   handler runs.
-//! - `.takes::<T>(example)` for a JSON body, `.answers::<T>(status, example)` or `.lists::<T>(example)` for what comes
-//!   back. `T` derives `JsonSchema`; examples are in `example.rs`.
+//! - `.takes::<T>(example)` for a JSON body (`.takes_document::<T>(example)` where people may write YAML too),
+//!   `.answers::<T>(status, example)` or `.lists::<T>(example)` for what comes back. `T` derives `JsonSchema`; examples are in `example.rs`.
 //! - `.refuses(…)` for each error that is the operation's own, from `refusal.rs`. Those that come with the right, with a
 //!   path parameter or with a body are added by themselves ([`Operation::refusals`]).
 //!
@@ -54,7 +54,8 @@ pub(crate) struct Operation {
     pub query: Vec<Parameter>,
     /// Others say what stands in the query.
     pub takes_any_query: bool,
-    pub body: Option<Content>,
+    /// The forms that a body may have; without any there is none.
+    pub body: Vec<Content>,
     pub answers: Vec<Success>,
     own_refusals: Vec<Refusal>,
     pub handler: MethodRouter<Arc<App>>,
@@ -127,7 +128,7 @@ impl Operation {
             summary: "",
             query: Vec::new(),
             takes_any_query: false,
-            body: None,
+            body: Vec::new(),
             answers: Vec::new(),
             own_refusals: Vec::new(),
             handler,
@@ -171,13 +172,18 @@ impl Operation {
         self.takes_as::<T>("application/json", Some(read(example)))
     }
 
-    /// A body that is not JSON.
+    /// A document that people write as YAML and programs as JSON.
+    pub(crate) fn takes_document<T: JsonSchema>(self, example: &str) -> Self {
+        self.takes::<T>(example).takes_as::<T>("application/yaml", Some(read(example)))
+    }
+
+    /// A body that is not JSON. Called again: another form of the same.
     pub(crate) fn takes_as<T: JsonSchema>(
         mut self,
         media_type: &'static str,
         example: Option<Value>,
     ) -> Self {
-        self.body = Some(Content { media_type, describe: SchemaGenerator::subschema_for::<T>, example });
+        self.body.push(Content { media_type, describe: SchemaGenerator::subschema_for::<T>, example });
         self
     }
 
@@ -275,7 +281,7 @@ impl Operation {
         if self.path_parameters().next().is_some() {
             all.push(refusal::NOT_FOUND);
         }
-        if self.body.is_some() {
+        if !self.body.is_empty() {
             all.push(refusal::TOO_LARGE);
         }
         // An executor is told to come again instead.

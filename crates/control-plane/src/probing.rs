@@ -85,7 +85,7 @@ impl Scene {
         // Whatever else there is, as its own example says.
         for operation in operations().into_iter().filter(|o| o.method == Method::POST && is_for_people(o)) {
             let collection = operation.path.trim_start_matches("/api/v1/").to_owned();
-            if operation.body.is_some() && !collection.contains('/') && !ids.contains_key(&collection) {
+            if !operation.body.is_empty() && !collection.contains('/') && !ids.contains_key(&collection) {
                 let made =
                     control_plane.as_person(Method::POST, &operation.path, token, body(&operation)).await;
                 ids.insert(collection, text(&made.ok()["id"]));
@@ -132,7 +132,7 @@ impl Scene {
 }
 
 fn body(operation: &Operation) -> Value {
-    operation.body.as_ref().and_then(|body| body.example.clone()).unwrap_or_else(|| json!({}))
+    operation.body.first().and_then(|body| body.example.clone()).unwrap_or_else(|| json!({}))
 }
 
 fn is_endless(operation: &Operation) -> bool {

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use novacula_protocol::people::Role;
+use novacula_protocol::people::{DocumentRefused, Role};
 use novacula_protocol::problem::{ErrorBody, Problem};
 use serde_json::{Map, Value};
 
@@ -38,6 +38,13 @@ impl ApiError {
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", message)
+    }
+
+    /// A plan that cannot be meant, or not here.
+    pub(crate) fn invalid_plan(refused: &DocumentRefused) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_plan", refused.to_string())
+            .with("path", refused.path.as_str())
+            .with("reason", refused.reason.as_str())
     }
 
     pub(crate) fn unauthenticated(message: impl Into<String>) -> Self {

@@ -107,6 +107,9 @@ refusals! {
     FREEZE_IN_FORCE = 409 "freeze_in_force" "the freeze is in force until 2027-01-01T23:00:00Z; end it with a reason (POST …/end) instead of deleting it";
     FREEZE_NOT_IN_FORCE = 409 "freeze_not_in_force" "the freeze is not in force: it is from 2026-12-20T00:00:00Z to 2027-01-01T23:00:00Z; only one that is in force can be ended";
 
+    // Fleet plans
+    INVALID_PLAN = 400 "invalid_plan" "`spec.waves[1].validation.healthCheckDuration` must not be negative, it is `-1h`";
+
     // Webhooks
     TOO_MANY_WEBHOOKS = 409 "too_many_webhooks" "an account may have at most 20 webhooks; delete one first";
     WEBHOOK_DISABLED = 409 "webhook_disabled" "the webhook is disabled, so it is told nothing; enable it with PATCH first";

@@ -6,6 +6,7 @@ mod catalogue;
 mod executors;
 mod fleet;
 mod people;
+mod plan_documents;
 mod running;
 mod steering;
 mod webhooks;
@@ -39,6 +40,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         fleet::operations(),
         steering::operations(),
         calendar::operations(),
+        plan_documents::operations(),
         webhooks::operations(),
         running::operations(),
     ];

@@ -106,7 +106,7 @@ fn settle_references(value: &mut Value, apart: &BTreeSet<String>) {
 }
 
 /// Says the bounds that Rust's types have and a schema does not know.
-fn bound(schema: &mut Value) {
+pub(crate) fn bound(schema: &mut Value) {
     each_object(schema, &mut |object| {
         let (bound, value) = match object.get("format").and_then(Value::as_str) {
             Some("uint32") => ("maximum", u64::from(u32::MAX)),

@@ -106,6 +106,7 @@ const WHO: &[(&str, &str)] = &[
     ("showFreeze",              "+   +   +   +   +   401 401 401"),
     ("deleteFreeze",            "+   +   403 403 403 401 401 401"),
     ("endFreeze",               "+   +   403 403 403 401 401 401"),
+    ("showPlanSchema",          "+   +   +   +   +   401 401 401"),
     ("listWebhooks",            "+   +   403 403 403 401 401 401"),
     ("createWebhook",           "+   +   403 403 403 401 401 401"),
     ("showWebhook",             "+   +   403 403 403 401 401 401"),

@@ -34,6 +34,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("listFreezes", "freeze list"),
     ("createFreeze", "freeze create"),
     ("showFreeze", "freeze delete"),
+    ("showPlanSchema", "fleet schema"),
     ("deleteFreeze", "freeze delete"),
     ("endFreeze", "freeze end"),
     ("listAccounts", "account list"),

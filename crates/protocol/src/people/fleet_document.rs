@@ -85,6 +85,7 @@ pub struct PlanSpec {
     pub priority: i32,
     /// The names of plans of the same priority that have an executor before this one does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 16)))]
     pub yields_to: Vec<String>,
     /// Whoever applies the plan says that the prerequisites of the release are done for all its executors.
     #[serde(default)]
@@ -100,7 +101,7 @@ fn agent() -> Kind {
 
 /// Executors that go together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = one_selection))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WaveSpec {
     /// Unique inside the plan.
@@ -162,6 +163,20 @@ impl WaveSpec {
     }
 }
 
+/// A wave says whom it takes in one way, and the selector has two names.
+#[cfg(feature = "schema")]
+fn one_selection(schema: &mut schemars::Schema) {
+    let alone = |name: &str, shape: &str| serde_json::json!({"required": [name], "properties": {name: {"type": shape}}});
+    let ways = [("clusterSelector", "object"), ("executorSelector", "object"), ("group", "string")];
+    schema.insert("oneOf".to_owned(), ways.map(|(name, shape)| alone(name, shape)).to_vec().into());
+    let properties = schema.get_mut("properties").and_then(serde_json::Value::as_object_mut);
+    if let Some(properties) = properties
+        && let Some(selector) = properties.get("clusterSelector").cloned()
+    {
+        properties.insert("executorSelector".to_owned(), selector);
+    }
+}
+
 /// What a wave has to prove.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -218,11 +233,14 @@ pub enum GateSpec {
     Prometheus {
         /// Unique inside the wave; `prometheus` when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128), regex(pattern = crate::PRINTABLE)))]
         name: Option<String>,
         /// Its address, below which `/api/v1/alerts` is.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 2048)))]
         url: String,
         /// Which alerts count, by their label `severity`; `critical` when absent.
         #[serde(default = "critical")]
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 16)))]
         severities: Vec<String>,
         /// And by these labels.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -235,8 +253,10 @@ pub enum GateSpec {
     Http {
         /// Unique inside the wave; `http` when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128), regex(pattern = crate::PRINTABLE)))]
         name: Option<String>,
         /// What is asked, with GET.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 2048)))]
         url: String,
         /// Else it is shown and holds nobody up.
         #[serde(default = "yes")]
@@ -246,6 +266,7 @@ pub enum GateSpec {
     Approval {
         /// Unique inside the wave; `approval` when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128), regex(pattern = crate::PRINTABLE)))]
         name: Option<String>,
     },
 }
@@ -308,9 +329,17 @@ impl FromStr for CountOrPercent {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        // `+5` and `007` are numbers to a program, and mistakes to people.
+        let plain = |digits: &str| {
+            let is_plain = digits == "0" || !digits.starts_with('0');
+            (is_plain && digits.bytes().all(|digit| digit.is_ascii_digit())).then(|| digits.parse().ok())?
+        };
         let read = match text.strip_suffix('%') {
-            Some(percent) => percent.parse().ok().filter(|percent| *percent <= 100).map(Self::Percent),
-            None => text.parse().ok().map(Self::Count),
+            Some(percent) => plain(percent)
+                .and_then(|percent: u32| u8::try_from(percent).ok())
+                .filter(|percent| *percent <= 100)
+                .map(Self::Percent),
+            None => plain(text).map(Self::Count),
         };
         read.ok_or_else(|| {
             format!("must be a number of executors or a percentage such as 10%, it is `{text}`")
@@ -359,7 +388,7 @@ impl schemars::JsonSchema for CountOrPercent {
             "description": "A number of executors: so many, or so many of a hundred.",
             "anyOf": [
                 {"type": "integer", "minimum": 0, "maximum": u32::MAX},
-                {"type": "string", "pattern": "^(100|[0-9]{1,2})%$"},
+                {"type": "string", "pattern": "^(0|[1-9][0-9]{0,8}|(0|[1-9][0-9]?|100)%)$"},
             ],
         })
     }
@@ -456,7 +485,7 @@ mod tests {
         {
             assert_eq!(text.parse::<CountOrPercent>().unwrap().of(of), expected, "{text} of {of}");
         }
-        for text in ["-1", "101%", "1.5", "%", "ten", "10 %"] {
+        for text in ["-1", "101%", "1.5", "%", "ten", "10 %", "+5", "007", "05%"] {
             assert!(text.parse::<CountOrPercent>().unwrap_err().contains(text), "{text}");
         }
         for json in ["3", "\"25%\""] {
