@@ -13,11 +13,11 @@ use crate::clock::Clock;
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
 use crate::oidc::Oidc;
+use crate::outgoing::Client;
 use crate::password::Passwords;
 use crate::session::Site;
 use crate::store::Store;
 use crate::suspended::Suspended;
-use crate::webhook::call::Client;
 
 /// What may be set about how the control plane behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +66,7 @@ pub(crate) struct App {
     pub started_at: Timestamp,
     pub rules: Rules,
     pub webhooks: Client,
+    pub gates: Client,
     pub version: Version,
     /// Answers that never end by themselves end when this does.
     pub ending: CancellationToken,

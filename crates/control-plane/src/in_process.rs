@@ -29,12 +29,13 @@ use crate::fleet::Fleet;
 use crate::metrics::Metrics;
 use crate::oidc::{Oidc, OidcSettings};
 use crate::openapi::documented;
+use crate::outgoing::Client;
+use crate::outgoing::address::Leave;
 use crate::password::Passwords;
 use crate::routes;
 use crate::secrets::SecretHash;
 use crate::store::{OwnerToken, Store};
 use crate::suspended::Suspended;
-use crate::webhook::call::Client;
 
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
 pub(crate) const OWNER: &str = "nvu_the-owner-of-the-test";
@@ -150,7 +151,8 @@ impl ControlPlane {
                 trusted_proxies: TrustedProxies::default(),
                 serves_tls: false,
             },
-            webhooks: Client::new(true, None).unwrap(),
+            webhooks: Client::new(Leave::of_webhooks(true), None).unwrap(),
+            gates: Client::new(Leave::of_gates(true), None).unwrap(),
             version: Version::new(3, 0, 0),
             ending: tokio_util::sync::CancellationToken::new(),
         });

@@ -24,14 +24,15 @@ use crate::certificate::Certificate;
 use crate::clock::Clock;
 use crate::door::{Door, Peer, TlsDoor};
 use crate::fleet::Fleet;
+use crate::gate_probe::rounds;
 use crate::metrics::Metrics;
 use crate::oidc::Oidc;
+use crate::outgoing::Client;
 use crate::password::Passwords;
 use crate::secrets::{self, NoRandomness, SecretHash};
-use crate::settings::Settings;
+use crate::settings::{OutgoingSettings, Settings};
 use crate::store::{self, OwnerToken, Store, StoreError};
 use crate::suspended::Suspended;
-use crate::webhook::call::Client;
 use crate::webhook::dispatch;
 use crate::{background, routes};
 
@@ -59,9 +60,9 @@ pub enum StartError {
     /// What TLS is served with is of no use.
     #[error("{0}")]
     Tls(String),
-    /// What webhooks are trusted by is of no use.
-    #[error("WEBHOOK_CA_FILE {0}: {1}")]
-    WebhookCa(PathBuf, String),
+    /// What calls that go out are trusted by is of no use.
+    #[error("{0} {1}: {2}")]
+    OutgoingCa(&'static str, PathBuf, String),
     /// No token can be made.
     #[error(transparent)]
     Secret(#[from] NoRandomness),
@@ -82,6 +83,7 @@ pub struct Running {
     server: JoinHandle<std::io::Result<()>>,
     background: JoinHandle<()>,
     dispatcher: JoinHandle<()>,
+    gates: JoinHandle<()>,
     _lock: std::fs::File,
 }
 
@@ -111,11 +113,7 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
     let is_first_start = store.found_account(founding).await?;
     let suspended = Suspended::remembering(store.suspended_accounts().await?);
     let fleet = Fleet::remembering(store.live_keys().await?, store.snapshots().await?, clock.now());
-    let ca = settings.webhook_ca_file.as_ref();
-    let ca_pem =
-        ca.map(|file| std::fs::read(file).map_err(|e| StartError::WebhookCa(file.clone(), e.to_string())));
-    let webhooks = Client::new(settings.webhook_allow_private, ca_pem.transpose()?.as_deref())
-        .map_err(|e| StartError::WebhookCa(ca.cloned().unwrap_or_default(), e))?;
+    let (webhooks, gates) = (client(settings.webhooks)?, client(settings.gates)?);
     let now = clock.now();
     let calendar = LiveCalendar::of(store.calendar(now).await?, now);
     let version = Version::parse(env!("CARGO_PKG_VERSION"))?;
@@ -134,6 +132,7 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
         clock,
         rules: settings.rules,
         webhooks,
+        gates,
         version,
         ending: CancellationToken::new(),
     });
@@ -150,6 +149,7 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
         server: tokio::spawn(server.into_future()),
         background: tokio::spawn(background::run(Arc::clone(&app))),
         dispatcher: tokio::spawn(dispatch::run(Arc::clone(&app))),
+        gates: tokio::spawn(rounds::run(Arc::clone(&app))),
         certificate,
         app,
         end,
@@ -202,6 +202,7 @@ impl Running {
         }
         self.background.abort();
         self.dispatcher.abort();
+        self.gates.abort();
         if let Err(e) = self.app.keep_presence().await {
             tracing::error!("the presence of executors is not kept: {e}");
         }
@@ -211,6 +212,13 @@ impl Running {
         }
         tracing::info!(commits = self.app.store.commits(), "ended");
     }
+}
+
+fn client(settings: OutgoingSettings) -> Result<Client, StartError> {
+    let OutgoingSettings { leave, ca_setting, ca_file } = settings;
+    let useless = |e: String| StartError::OutgoingCa(ca_setting, ca_file.clone().unwrap_or_default(), e);
+    let pem = ca_file.as_ref().map(std::fs::read).transpose().map_err(|e| useless(e.to_string()))?;
+    Client::new(leave, pem.as_deref()).map_err(useless)
 }
 
 fn take_data_dir(data_dir: &Path) -> Result<std::fs::File, StartError> {

@@ -1,6 +1,7 @@
 //! What may be set, by flag or by environment. Every value is read here, and a bad one is told in one line.
 
 mod oidc;
+mod outgoing;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -12,6 +13,8 @@ use crate::app::Rules;
 use crate::caller::TrustedProxies;
 use crate::certificate::TlsFiles;
 use crate::oidc::OidcSettings;
+
+pub use outgoing::{OutgoingArgs, OutgoingSettings};
 
 /// As written: read by [`Settings::read`], so that a bad value is told in our words.
 #[derive(Args, Clone, Debug, Default)]
@@ -64,12 +67,9 @@ pub struct ServeArgs {
     /// How the log is written, json or text [default: text on a terminal, else json]
     #[arg(long, env = "LOG_FORMAT", value_name = "json|text")]
     pub log_format: Option<String>,
-    /// Webhooks may be in private networks and on this machine [default: false]
-    #[arg(long, env = "WEBHOOK_ALLOW_PRIVATE", value_name = "true|false")]
-    pub webhook_allow_private: Option<String>,
-    /// The certificates (PEM) that webhooks are trusted by [default: the usual ones]
-    #[arg(long, env = "WEBHOOK_CA_FILE", value_name = "FILE")]
-    pub webhook_ca_file: Option<PathBuf>,
+    /// Calls that go out.
+    #[command(flatten)]
+    pub outgoing: OutgoingArgs,
 }
 
 /// As written: which database is copied, and where to.
@@ -133,10 +133,10 @@ pub struct Settings {
     pub oidc: Option<OidcSettings>,
     /// What TLS is served with, if it is.
     pub tls: Option<TlsFiles>,
-    /// Webhooks may be in private networks and on this machine.
-    pub webhook_allow_private: bool,
-    /// What webhooks are trusted by, where the usual roots are not.
-    pub webhook_ca_file: Option<PathBuf>,
+    /// Where webhooks may be.
+    pub webhooks: OutgoingSettings,
+    /// Where what gates ask may be.
+    pub gates: OutgoingSettings,
 }
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -189,6 +189,7 @@ impl Settings {
                 );
             }
         };
+        let (webhooks, gates) = outgoing::read(args.outgoing)?;
         Ok(Self {
             oidc,
             rules: Rules {
@@ -214,8 +215,8 @@ impl Settings {
                 serves_tls: tls.is_some(),
             },
             tls,
-            webhook_allow_private: truth("WEBHOOK_ALLOW_PRIVATE", args.webhook_allow_private)?,
-            webhook_ca_file: args.webhook_ca_file,
+            webhooks,
+            gates,
             data_dir,
             database,
             listen,
@@ -337,10 +338,7 @@ mod tests {
                 ServeArgs { oidc_client_secret_file: some("/nowhere"), ..with_oidc("https://idp.example") },
             ),
             ("DATABASE_URL", ServeArgs { database_url: some("mysql:x"), ..ServeArgs::default() }),
-            (
-                "WEBHOOK_ALLOW_PRIVATE",
-                ServeArgs { webhook_allow_private: some("yes"), ..ServeArgs::default() },
-            ),
+            ("WEBHOOK_ALLOW_PRIVATE", ServeArgs { outgoing: webhooks("yes"), ..ServeArgs::default() }),
             ("TLS_KEY_FILE", ServeArgs { tls_cert_file: Some("c.pem".into()), ..ServeArgs::default() }),
             ("TLS_CERT_FILE", ServeArgs { tls_key_file: Some("k.pem".into()), ..ServeArgs::default() }),
             ("no PostgreSQL", ServeArgs { database_url: some("postgres://h/d"), ..ServeArgs::default() }),
@@ -348,6 +346,10 @@ mod tests {
             let line = Settings::read(args).unwrap_err();
             assert!(line.contains(name) && !line.contains('\n'), "{name}: {line}");
         }
+    }
+
+    fn webhooks(allow_private: &str) -> OutgoingArgs {
+        OutgoingArgs { webhook_allow_private: Some(allow_private.to_owned()), ..OutgoingArgs::default() }
     }
 
     fn with_oidc(issuer: &str) -> ServeArgs {

@@ -1,13 +1,8 @@
-//! What a webhook is told, how it is signed, where it may be, and when it is told again. Pure, apart from `call` and
-//! `dispatch`.
+//! What a webhook is told, how it is signed, and when it is told again. Pure, apart from `call` and `dispatch`.
 
-pub mod address;
 pub(crate) mod call;
 pub(crate) mod dispatch;
 pub mod signature;
-
-#[cfg(test)]
-pub(crate) mod receiver;
 
 use jiff::{SignedDuration, Timestamp};
 use novacula_protocol::people::{Action, Activity, WebhookEvent};

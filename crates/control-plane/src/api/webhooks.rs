@@ -11,11 +11,12 @@ use novacula_protocol::people::{IssuedWebhook, Page, Webhook, WebhookEvent, Webh
 
 use crate::app::App;
 use crate::extract::{Body, Id, ListQuery};
+use crate::outgoing::address;
 use crate::problem::{Answer, ApiError};
 use crate::reason::Reason;
 use crate::secrets;
 use crate::store::{NewWebhook, Person};
-use crate::webhook::{address, signature::SECRET_PREFIX};
+use crate::webhook::signature::SECRET_PREFIX;
 
 const MAX_DESCRIPTION: usize = 1_000;
 
@@ -98,7 +99,7 @@ fn check(
     description: Option<&str>,
 ) -> Answer<()> {
     if let Some(url) = url {
-        address::url(url, app.webhooks.allow_private).map_err(ApiError::invalid)?;
+        address::url(url, app.webhooks.leave).map_err(ApiError::invalid)?;
     }
     if let Some(events) = events {
         let known = || WebhookEvent::WANTED.map(WebhookEvent::as_str).join(", ");

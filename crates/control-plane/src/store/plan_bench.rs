@@ -1,13 +1,13 @@
 //! For tests: plans that stand where a test wants them, whoever would have brought them there.
 
 use jiff::Timestamp;
-use novacula_protocol::people::{FleetUpgradePlan, PlanState, WaveState};
+use novacula_protocol::people::{FleetUpgradePlan, GateOutcome, PlanState, WaveState};
 use rusqlite::params;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::column::{Json, Time, Word};
-use super::{Store, plan_events};
+use super::{Store, plan_events, plan_gates};
 
 /// A document with these waves.
 pub(crate) fn document(name: &str, waves: &Value) -> FleetUpgradePlan {
@@ -104,5 +104,11 @@ impl Store {
         })
         .await
         .unwrap();
+    }
+
+    /// What is known of the gates of a plan: name, outcome, message.
+    pub(crate) async fn gates_of(&self, id: Uuid) -> Vec<(String, GateOutcome, String)> {
+        let rows = self.read(move |sql| plan_gates::gate_rows(sql, id)).await.unwrap();
+        rows.into_iter().map(|row| (row.name, row.outcome, row.message)).collect()
     }
 }

@@ -62,8 +62,8 @@ const ASKED: &str = "plans.state IN (?1, ?2) AND plans.ended_at IS NULL AND plan
    AND (plan_waves.state IN (?3, ?4) OR plan_waves.state = ?5 AND plan_waves.healthy_since IS NOT NULL)";
 
 impl Store {
-    /// The probes of all plans that nobody has asked for `every_ms`. Whether one is being asked just now is for the
-    /// caller to know.
+    /// The probes of all plans that nobody has asked for `every_ms`, first those that wait the longest. Whether one is
+    /// being asked just now is for the caller to know.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -90,17 +90,17 @@ impl Store {
             for (plan_id, wave, document) in waves {
                 let known = gate_rows(sql, plan_id)?;
                 let Some(spec) = document.spec.waves.into_iter().nth(wave as usize) else { continue };
-                let is_due = |name: &str| {
-                    let row = known.iter().find(|row| row.wave == wave && row.name == name);
-                    let asked = row.and_then(|row| row.at);
-                    asked.is_none_or(|at| after_ms(at, every_ms).is_none_or(|next| next <= now))
-                };
-                for spec in spec.gates.into_iter().filter(|gate| is_probe(gate) && is_due(gate.name())) {
-                    let of = GateOf { plan_id, wave, name: spec.name().to_owned() };
-                    due.push(GateToAsk { of, spec });
+                for spec in spec.gates.into_iter().filter(is_probe) {
+                    let row = known.iter().find(|row| row.wave == wave && row.name == spec.name());
+                    let asked_at = row.and_then(|row| row.at);
+                    if asked_at.is_none_or(|at| after_ms(at, every_ms).is_none_or(|next| next <= now)) {
+                        let of = GateOf { plan_id, wave, name: spec.name().to_owned() };
+                        due.push((asked_at, GateToAsk { of, spec }));
+                    }
                 }
             }
-            Ok(due)
+            due.sort_by_key(|(asked_at, _)| *asked_at);
+            Ok(due.into_iter().map(|(_, gate)| gate).collect())
         })
         .await
     }
@@ -266,7 +266,7 @@ mod tests {
         control_plane.wait_ms(14_999);
         assert_eq!(due(&control_plane).await, ["alerts"]);
         control_plane.wait_ms(1);
-        assert_eq!(due(&control_plane).await, ["http", "alerts"]);
+        assert_eq!(due(&control_plane).await, ["alerts", "http"], "who was never asked comes first");
         assert!(note(&control_plane, id, "http", GateOutcome::Fail).await);
         let kept = rows(&control_plane, id).await;
         assert_eq!((kept.len(), kept[0].outcome, kept[0].wave), (1, GateOutcome::Fail, 0));

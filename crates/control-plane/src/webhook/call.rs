@@ -1,93 +1,35 @@
-//! The only home of calls that go out: one POST to one webhook, and to no address that is not allowed.
+//! One POST to one webhook.
 
-use std::io::Read as _;
-use std::time::Duration;
-
+use axum::http::{HeaderMap, HeaderName, header};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use ureq::http::{HeaderMap, Uri, header};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use ureq::{Agent, Error, config::Config};
 
 use super::Tried;
-use super::address::may_call;
 use super::signature::signatures;
+use crate::outgoing::Client;
 use crate::store::Due;
 
-/// For the whole call, look-up and answer included.
-const LIMIT: Duration = Duration::from_secs(10);
 const MOST_READ: u64 = 1_024;
 const MOST_KEPT: usize = 200;
-const USER_AGENT: &str = concat!("novacula-control-plane/", env!("CARGO_PKG_VERSION"));
 
-/// The client of all webhooks.
-#[derive(Clone)]
-pub(crate) struct Client {
-    agent: Agent,
-    /// Webhooks may be in private networks and on this machine.
-    pub allow_private: bool,
-}
-
-impl Client {
-    /// A client that trusts the usual roots, or those in `ca_pem`.
-    ///
-    /// # Errors
-    /// There is no certificate in `ca_pem`.
-    pub(crate) fn new(allow_private: bool, ca_pem: Option<&[u8]>) -> Result<Self, String> {
-        let mut tls = TlsConfig::builder();
-        if let Some(pem) = ca_pem {
-            let certificates: Vec<Certificate<'static>> = parse_pem(pem)
-                .filter_map(|item| match item {
-                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                    _ => None,
-                })
-                .collect();
-            if certificates.is_empty() {
-                return Err("must hold PEM certificates, it holds none".to_owned());
-            }
-            tls = tls.root_certs(RootCerts::new_with_certs(&certificates));
-        }
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            // A proxy would look names up by itself, behind the back of the resolver below.
-            .proxy(None)
-            .timeout_global(Some(LIMIT))
-            .max_response_header_size(16 * 1024)
-            .max_idle_connections(0)
-            .tls_config(tls.build())
-            .user_agent(USER_AGENT)
-            .build();
-        let resolver = Guarded { inner: DefaultResolver::default(), allow_private };
-        let agent = Agent::with_parts(config, DefaultConnector::default(), resolver);
-        Ok(Self { agent, allow_private })
-    }
-
-    /// Sends one delivery. Blocks.
-    pub(crate) fn send(&self, due: &Due, now: Timestamp) -> Tried {
-        let (id, timestamp) = (due.id.to_string(), now.as_second());
-        let signed = signatures(due.secrets.iter().map(String::as_str), &id, timestamp, &due.payload);
-        let sent = self
-            .agent
-            .post(&due.url)
-            .header(header::CONTENT_TYPE, "application/json")
-            .header("webhook-id", &id)
-            .header("webhook-timestamp", timestamp.to_string())
-            .header("webhook-signature", signed)
-            .send(&due.payload);
-        let mut answer = match sent {
-            Ok(answer) => answer,
-            Err(e) => return Tried { said: beginning(&e.to_string()), ..Tried::default() },
-        };
-        let retry_after_ms = retry_after_ms(answer.headers(), now);
-        let mut read = Vec::new();
+/// Sends one delivery. Blocks.
+pub(crate) fn send(client: &Client, due: &Due, now: Timestamp) -> Tried {
+    let (id, timestamp) = (due.id.to_string(), now.as_second());
+    let signed = signatures(due.secrets.iter().map(String::as_str), &id, timestamp, &due.payload);
+    let headers = [
+        (header::CONTENT_TYPE, "application/json".to_owned()),
+        (HeaderName::from_static("webhook-id"), id),
+        (HeaderName::from_static("webhook-timestamp"), timestamp.to_string()),
+        (HeaderName::from_static("webhook-signature"), signed),
+    ];
+    match client.post(&due.url, &headers, &due.payload, MOST_READ) {
         // What counts is the status; of an answer that breaks off there is what came.
-        let _ = answer.body_mut().as_reader().take(MOST_READ).read_to_end(&mut read);
-        let said = beginning(&String::from_utf8_lossy(&read));
-        Tried { status: Some(answer.status().as_u16()), said, retry_after_ms }
+        Ok(answer) => Tried {
+            status: Some(answer.status),
+            said: beginning(&String::from_utf8_lossy(&answer.body)),
+            retry_after_ms: retry_after_ms(&answer.headers, now),
+        },
+        Err(why) => Tried { said: beginning(&why), ..Tried::default() },
     }
 }
 
@@ -105,44 +47,13 @@ fn retry_after_ms(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
     u64::try_from(at.duration_since(now).as_millis()).ok()
 }
 
-/// Finds the addresses that are connected to, and leaves out those that are not allowed. It is asked for every
-/// connection, so a name that leads elsewhere by now is found out.
-#[derive(Debug)]
-struct Guarded {
-    inner: DefaultResolver,
-    allow_private: bool,
-}
-
-impl Resolver for Guarded {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, Error> {
-        let found = self.inner.resolve(uri, config, timeout)?;
-        let (mut allowed, mut why_not) = (self.empty(), String::new());
-        for address in &found {
-            match may_call(uri.scheme_str().unwrap_or_default(), address.ip(), self.allow_private) {
-                Ok(()) => allowed.push(*address),
-                Err(sentence) => why_not = sentence,
-            }
-        }
-        if allowed.is_empty() {
-            return Err(Error::Other(why_not.into()));
-        }
-        Ok(allowed)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
-
     use uuid::Uuid;
 
     use super::*;
-    use crate::webhook::receiver::{Receiver, Reply, status};
+    use crate::outgoing::address::Leave;
+    use crate::outgoing::receiver::{Receiver, Reply, status};
 
     fn due(url: &str) -> Due {
         Due {
@@ -156,38 +67,27 @@ mod tests {
         }
     }
 
-    fn send(url: &str, allow_private: bool) -> Tried {
-        Client::new(allow_private, None).unwrap().send(&due(url), Timestamp::UNIX_EPOCH)
+    fn to(url: &str, allow_private: bool) -> Tried {
+        let client = Client::new(Leave::of_webhooks(allow_private), None).unwrap();
+        send(&client, &due(url), Timestamp::UNIX_EPOCH)
     }
 
     #[test]
-    fn no_name_and_no_spelling_leads_to_an_address_that_is_not_allowed() {
-        let inside = TcpListener::bind("127.0.0.1:0").unwrap();
-        inside.set_nonblocking(true).unwrap();
-        let port = inside.local_addr().unwrap().port();
-        for (url, allow_private, expected) in [
-            (format!("https://localhost:{port}/"), false, "WEBHOOK_ALLOW_PRIVATE"),
-            (format!("https://127.0.0.1:{port}/"), false, "WEBHOOK_ALLOW_PRIVATE"),
-            (format!("https://2130706433:{port}/"), false, "WEBHOOK_ALLOW_PRIVATE"),
-            (format!("https://0x7f.1:{port}/"), false, "WEBHOOK_ALLOW_PRIVATE"),
-            (format!("https://[::ffff:127.0.0.1]:{port}/"), false, "WEBHOOK_ALLOW_PRIVATE"),
-            (format!("http://0.0.0.0:{port}/"), true, "reserved"),
-            ("http://169.254.169.254/latest/meta-data/".to_owned(), true, "metadata"),
-            ("https://2852039166/".to_owned(), true, "metadata"),
-            ("http://192.168.0.1/".to_owned(), true, "use https"),
-        ] {
-            let tried = send(&url, allow_private);
-            assert!(tried.status.is_none() && tried.said.contains(expected), "{url}: {tried:?}");
-        }
-        assert!(inside.accept().is_err(), "nobody has knocked");
+    fn a_webhook_at_an_address_that_is_not_allowed_is_not_called() {
+        let inside = Receiver::start(|_| status(200));
+        let tried = to(&inside.url(), false);
+        assert!(tried.status.is_none() && tried.said.contains("WEBHOOK_ALLOW_PRIVATE"), "{tried:?}");
+        let tried = to("http://192.168.0.1/", true);
+        assert!(tried.status.is_none() && tried.said.contains("use https"), "{tried:?}");
+        assert_eq!(inside.received().len(), 0);
     }
 
     #[test]
     fn a_redirect_is_not_followed_and_of_a_long_answer_there_is_the_beginning() {
         let inside = Receiver::start(|_| status(200));
-        let to: &'static str = format!("Location: {}\r\n", inside.url()).leak();
-        let outside = Receiver::start(move |_| Reply::With(307, to, "x".repeat(1 << 20)));
-        let tried = send(&outside.url(), true);
+        let elsewhere: &'static str = format!("Location: {}\r\n", inside.url()).leak();
+        let outside = Receiver::start(move |_| Reply::With(307, elsewhere, "x".repeat(1 << 20)));
+        let tried = to(&outside.url(), true);
         assert_eq!(tried, Tried { status: Some(307), said: "x".repeat(200), retry_after_ms: None });
         assert_eq!(inside.received().len(), 0);
         let call = &outside.received()[0];

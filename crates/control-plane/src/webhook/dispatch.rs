@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::store::{Due, StoreError};
-use crate::webhook::Tried;
+use crate::webhook::{Tried, call};
 
 const AT_ONCE: usize = 4;
 /// So many of them to webhooks whose last try failed: those that hang hold up no other.
@@ -85,9 +85,9 @@ impl UnderWay {
 
 async fn send(app: Arc<App>, due: Due) {
     let (client, asked, now) = (app.webhooks.clone(), due.clone(), app.clock.now());
-    let call = task::spawn_blocking(move || client.send(&asked, now));
+    let sending = task::spawn_blocking(move || call::send(&client, &asked, now));
     let tried =
-        call.await.unwrap_or_else(|e| Tried { said: format!("the call failed: {e}"), ..Tried::default() });
+        sending.await.unwrap_or_else(|e| Tried { said: format!("the call failed: {e}"), ..Tried::default() });
     app.metrics.told(tried.is_taken());
     tracing::debug!(webhook = %due.webhook_id, delivery = %due.id, status = tried.status, "webhook called");
     if let Err(e) = app.store.note_try(due, tried, app.clock.now()).await {

@@ -8,7 +8,7 @@ use novacula_protocol::people::WebhookEvent;
 
 use super::*;
 use crate::in_process::{ControlPlane, reported};
-use crate::webhook::receiver::{Receiver, Reply, status, until};
+use crate::outgoing::receiver::{Receiver, Reply, status, until};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 

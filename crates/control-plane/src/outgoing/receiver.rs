@@ -1,4 +1,4 @@
-//! For tests: somebody who is told by a webhook, on a real socket, and who believes nothing without a signature.
+//! For tests: somebody who is called, on a real socket, and who believes no webhook without a signature.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -46,6 +46,8 @@ impl Received {
 pub(crate) enum Reply {
     /// A status, more headers, a body.
     With(u16, &'static str, String),
+    /// As it is.
+    Raw(&'static str),
     /// Nothing, until the caller has had enough.
     Never,
 }
@@ -112,6 +114,9 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Received>>, answer: &Mutex<impl
             );
             let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
         }
+        Reply::Raw(text) => {
+            let _ = stream.write_all(text.as_bytes());
+        }
         Reply::Never => {
             let _ = stream.read(&mut [0]);
         }
@@ -129,7 +134,8 @@ fn read(stream: &TcpStream) -> Option<Received> {
         let Some((name, value)) = header.trim_end().split_once(": ") else { break };
         headers.push((name.to_ascii_lowercase(), value.to_owned()));
     }
-    let length = headers.iter().find(|(name, _)| name == "content-length")?.1.parse().ok()?;
+    let length = headers.iter().find(|(name, _)| name == "content-length");
+    let length = length.map_or(Some(0), |(_, length)| length.parse().ok())?;
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     Some(Received { line: line.trim_end().to_owned(), headers, body: String::from_utf8(body).ok()? })

@@ -1,10 +1,35 @@
-//! Pure: where a webhook may be. Whoever may make webhooks may not look around in the network of the control plane.
+//! Pure: where calls may go. Whoever may make webhooks or plans may not look around in the network of the control plane.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use axum::http::Uri;
 
 const MAX_URL: usize = 2_048;
+
+/// Which calls, and what the operator of the control plane allows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leave {
+    what: &'static str,
+    setting: &'static str,
+    /// They may go into private networks and to this machine.
+    allow_private: bool,
+    /// Inside private networks they may go without TLS.
+    plain_in_private: bool,
+}
+
+impl Leave {
+    /// Webhooks: what they tell is for one receiver alone.
+    #[must_use]
+    pub fn of_webhooks(allow_private: bool) -> Self {
+        Self { what: "webhook", setting: "WEBHOOK_ALLOW_PRIVATE", allow_private, plain_in_private: false }
+    }
+
+    /// Gates: they bring nothing along, and what they ask is mostly served without TLS inside a network.
+    #[must_use]
+    pub fn of_gates(allow_private: bool) -> Self {
+        Self { what: "gate", setting: "GATE_ALLOW_PRIVATE", allow_private, plain_in_private: true }
+    }
+}
 
 /// What kind of place an address is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,9 +48,8 @@ pub enum Place {
 ///
 /// # Errors
 /// What was expected.
-pub fn url(text: &str, allow_private: bool) -> Result<Uri, String> {
-    let expected =
-        "`url` must be a URL such as https://example.com/hook, without user, password and fragment";
+pub fn url(text: &str, leave: Leave) -> Result<Uri, String> {
+    let expected = "`url` must be a URL such as https://example.com/, without user, password and fragment";
     let uri = text.parse::<Uri>().map_err(|_| expected.to_owned())?;
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(expected.to_owned());
@@ -39,13 +63,19 @@ pub fn url(text: &str, allow_private: bool) -> Result<Uri, String> {
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
     let literal = host.parse::<IpAddr>().ok();
     if let Some(ip) = literal {
-        may_call(scheme, ip, allow_private)?;
+        may_call(scheme, ip, leave)?;
     }
     let is_loopback =
         literal.map_or(host.eq_ignore_ascii_case("localhost"), |ip| place(ip) == Place::Loopback);
     match scheme {
         "https" => Ok(uri),
         "http" if is_loopback => Ok(uri),
+        // Where a name leads is seen when it is called.
+        "http" if leave.plain_in_private && leave.allow_private => Ok(uri),
+        "http" if leave.plain_in_private => Err(format!(
+            "`url` must begin with https://; plain http is for private networks, which a {} may be in with {}=true at the control plane",
+            leave.what, leave.setting
+        )),
         _ => {
             Err("`url` must begin with https://; plain http is for this machine's own loopback alone"
                 .to_owned())
@@ -57,14 +87,17 @@ pub fn url(text: &str, allow_private: bool) -> Result<Uri, String> {
 ///
 /// # Errors
 /// Why not.
-pub fn may_call(scheme: &str, ip: IpAddr, allow_private: bool) -> Result<(), String> {
+pub fn may_call(scheme: &str, ip: IpAddr, leave: Leave) -> Result<(), String> {
+    let Leave { what, setting, .. } = leave;
     match place(ip) {
-        Place::Never => Err(format!("no webhook may be at {ip}: it is link-local, metadata or reserved")),
-        Place::Private | Place::Loopback if !allow_private => Err(format!(
-            "a webhook at {ip}, in a private network, wants WEBHOOK_ALLOW_PRIVATE=true at the control plane"
-        )),
+        Place::Never => Err(format!("no {what} may be at {ip}: it is link-local, metadata or reserved")),
+        Place::Private | Place::Loopback if !leave.allow_private => {
+            Err(format!("a {what} at {ip}, in a private network, wants {setting}=true at the control plane"))
+        }
+        Place::Private if leave.plain_in_private => Ok(()),
         at if scheme != "https" && at != Place::Loopback => {
-            Err(format!("plain http is for loopback alone, and {ip} is not: use https"))
+            let near = if leave.plain_in_private { "private networks" } else { "loopback" };
+            Err(format!("plain http is for {near} alone, and {ip} is not: use https"))
         }
         _ => Ok(()),
     }
@@ -173,8 +206,12 @@ mod tests {
             ("http", "127.0.0.1", true, true),
             ("https", "169.254.169.254", true, false),
         ] {
-            let may = may_call(scheme, ip.parse().unwrap(), allow_private);
+            let may = may_call(scheme, ip.parse().unwrap(), Leave::of_webhooks(allow_private));
             assert_eq!(may.is_ok(), is_allowed, "{scheme} {ip} {allow_private} {may:?}");
+            // Gates may do the same, and go without TLS where only a private network sees it.
+            let may = may_call(scheme, ip.parse().unwrap(), Leave::of_gates(allow_private));
+            let is_inside = (scheme, ip, allow_private) == ("http", "10.0.0.1", true);
+            assert_eq!(may.is_ok(), is_allowed || is_inside, "{scheme} {ip} {allow_private} {may:?}");
         }
     }
 
@@ -201,9 +238,14 @@ mod tests {
             ("https://10.0.0.1/", true, true),
             ("", false, false),
         ] {
-            let read = url(text, allow_private);
+            let read = url(text, Leave::of_webhooks(allow_private));
             assert_eq!(read.is_ok(), is_allowed, "{text} {read:?}");
+            let read = url(text, Leave::of_gates(allow_private));
+            let is_name_inside = text == "http://example.com/hook" && allow_private;
+            assert_eq!(read.is_ok(), is_allowed || is_name_inside, "{text} {read:?}");
         }
-        assert!(url(&format!("https://example.com/{}", "x".repeat(3_000)), false).is_err());
+        assert!(
+            url(&format!("https://example.com/{}", "x".repeat(3_000)), Leave::of_webhooks(false)).is_err()
+        );
     }
 }
