@@ -14,6 +14,7 @@ pub(crate) mod executors;
 pub(crate) mod explain;
 pub(crate) mod four_eyes;
 pub(crate) mod freezes;
+pub(crate) mod groups;
 pub(crate) mod health;
 pub(crate) mod plan_documents;
 pub(crate) mod preflight;

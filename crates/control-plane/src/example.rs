@@ -15,7 +15,7 @@ golden! {
     ENROLL_REQUEST = "enroll-request";
     ENROLL_RESPONSE = "enroll-response";
     ENROLMENT_TOKEN_REQUEST = "enrolment-token-request";
-    EXECUTOR = "executor";
+    EXECUTOR = "executor-in-a-plan";
     EXECUTOR_LISTED = "executor-listed";
     EXECUTOR_KEY = "executor-key";
     EXECUTOR_KEY_REQUEST = "executor-key-request";
@@ -59,6 +59,21 @@ pub(crate) const ENROLMENT_TOKEN: &str = r#"{
     "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "maxUses": 100, "uses": 12, "expiresAt": "2027-01-01T00:00:00Z",
     "createdBy": "alice", "createdAt": "2026-11-21T08:00:00Z", "revokedAt": null
 }"#;
+
+pub(crate) const EXECUTOR_PATCH: &str = r#"{
+    "labels": {"upgrade-wave": "standard", "rack": null}, "reason": "it serves customers now"
+}"#;
+
+pub(crate) const GROUP: &str = r#"{
+    "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "name": "berlin",
+    "selector": {"matchLabels": {"site": "berlin"}, "matchExpressions": []}, "executors": 120, "createdBy": "alice",
+    "createdAt": "2026-11-21T08:00:00Z"
+}"#;
+
+pub(crate) const GROUP_REQUEST: &str =
+    r#"{"name": "berlin", "selector": {"matchLabels": {"site": "berlin"}}}"#;
+
+pub(crate) const GROUP_PATCH: &str = r#"{"selector": {"matchExpressions": [{"key": "site", "operator": "In", "values": ["berlin", "potsdam"]}]}}"#;
 
 pub(crate) const EXPLANATION: &str = r#"{
     "rule": "unreachable", "message": "3.0.0 cannot be reached from 1.4.2 in one step: it requires upgrade to 2.x first",

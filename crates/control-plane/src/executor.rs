@@ -10,6 +10,7 @@ use novacula_protocol::sync::{Channel, Held, SyncRequest};
 use semver::Version;
 use uuid::Uuid;
 
+use crate::said;
 use crate::upgrade::Upgrade;
 
 /// One executor as the store keeps it.
@@ -33,8 +34,12 @@ pub struct Executor {
     pub channel: Channel,
     /// Rust target triple.
     pub target: String,
-    /// From its config.
+    /// What selectors see: [`Self::host_labels`] under [`Self::labels_by_people`].
     pub labels: BTreeMap<String, String>,
+    /// From its config.
+    pub host_labels: BTreeMap<String, String>,
+    /// What people say of its labels.
+    pub labels_by_people: BTreeMap<String, String>,
     /// A sysadmin's hold.
     pub held: Option<Held>,
     /// The names of the checks it was asked for and has not answered.
@@ -100,6 +105,9 @@ impl Snapshot {
             pending_upgrade_id: self.open_upgrade().map(|upgrade| upgrade.shown.id.clone()),
             available_upgrades: None,
             available_downgrades: None,
+            host_labels: None,
+            labels_by_people: None,
+            plans: None,
         }
     }
 }
@@ -119,6 +127,8 @@ impl Executor {
             channel: said.channel,
             target: said.target.clone(),
             labels: said.labels.clone(),
+            host_labels: said.labels.clone(),
+            labels_by_people: BTreeMap::new(),
             held: said.held.clone(),
             checks: Vec::new(),
             restarts: said.restarts,
@@ -132,8 +142,28 @@ impl Executor {
         self.current_version.clone_from(&said.current_version);
         self.channel = said.channel;
         self.target.clone_from(&said.target);
-        self.labels.clone_from(&said.labels);
+        self.host_labels.clone_from(&said.labels);
+        self.labels = effective(&self.host_labels, &self.labels_by_people);
         self.held.clone_from(&said.held);
+    }
+
+    /// Takes over what a person says of its labels; `None` takes back what people said of one.
+    ///
+    /// # Errors
+    /// One sentence, when there would be too many labels, or one that cannot be meant.
+    pub fn label(&mut self, said: &BTreeMap<String, Option<String>>) -> Result<(), String> {
+        for (key, value) in said {
+            match value {
+                Some(value) => self.labels_by_people.insert(key.clone(), value.clone()),
+                None => self.labels_by_people.remove(key),
+            };
+        }
+        self.labels = effective(&self.host_labels, &self.labels_by_people);
+        // A word can be taken back also where its host has come to say too much beside it.
+        match said.values().any(Option::is_some) {
+            true => said::labels(&self.labels_by_people).and_then(|()| said::labels(&self.labels)),
+            false => Ok(()),
+        }
     }
 
     /// The sync says nothing new that must be durable.
@@ -142,7 +172,7 @@ impl Executor {
         self.current_version == said.current_version
             && self.channel == said.channel
             && self.target == said.target
-            && self.labels == said.labels
+            && self.host_labels == said.labels
             && self.held == said.held
     }
 
@@ -162,6 +192,16 @@ impl Executor {
             target: &self.target,
         }
     }
+}
+
+/// The labels of a host under those that people gave.
+#[must_use]
+pub fn effective(
+    host: &BTreeMap<String, String>,
+    by_people: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let both = host.iter().chain(by_people);
+    both.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 /// Why a sync or an enrolment is refused.
@@ -237,7 +277,39 @@ pub fn claim_name(bound: Option<&str>, asked: &str, holder: Holder) -> Result<()
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn what_people_say_of_a_label_stands_over_what_its_host_says_until_it_is_taken_back() {
+        let said = |labels: serde_json::Value| -> SyncRequest {
+            let whole = json!({"name": "a", "kind": "agent", "currentVersion": "1.0.0", "target": "t", "labels": labels});
+            serde_json::from_value(whole).unwrap()
+        };
+        let labels =
+            |json: serde_json::Value| -> BTreeMap<String, String> { serde_json::from_value(json).unwrap() };
+        let (host, id) = (said(json!({"ring": "prod", "rack": "1"})), Uuid::nil());
+        let mut executor = Executor::introduced(id, id, id, &host, Timestamp::UNIX_EPOCH);
+        let label = |executor: &mut Executor, said: serde_json::Value| {
+            executor.label(&serde_json::from_value(said).unwrap())
+        };
+        label(&mut executor, json!({"ring": "canary", "site": "", "gone": null})).unwrap();
+        assert_eq!(executor.labels, labels(json!({"ring": "canary", "rack": "1", "site": ""})));
+        assert!(executor.knows(&host), "the host says what it said before");
+        let changed = said(json!({"ring": "test", "site": "berlin"}));
+        assert!(!executor.knows(&changed));
+        executor.hear(&changed);
+        assert!(executor.knows(&changed));
+        assert_eq!(
+            executor.labels,
+            labels(json!({"ring": "canary", "site": ""})),
+            "people still stand over it"
+        );
+        label(&mut executor, json!({"ring": null, "site": null})).unwrap();
+        assert_eq!((&executor.labels, &executor.host_labels), (&changed.labels, &changed.labels));
+        assert_eq!(executor.labels_by_people, BTreeMap::new());
+    }
 
     #[test]
     fn a_key_has_one_name_and_a_name_one_live_key() {

@@ -23,6 +23,9 @@ use crate::secrets::SecretHash;
 use crate::store::LastSeen;
 use crate::upgrade::{self, Upgrade};
 
+/// How many executors are looked at with the memory locked.
+const GLANCE: usize = 1_000;
+
 /// The memory of the fleet. Its lock is held for a look or a note, never while waiting for anything.
 #[derive(Default)]
 pub struct Fleet(Mutex<Memory>);
@@ -270,6 +273,18 @@ impl Fleet {
         let memory = self.memory();
         let all = memory.executors.values().map(|entry| &entry.snapshot.executor);
         all.filter(|executor| executor.account_id == account_id).map(look).collect()
+    }
+
+    /// Every executor of the account behind a name, in the order of names; the lock is taken anew for each portion.
+    pub fn each(&self, account_id: Uuid, after: Option<String>) -> impl Iterator<Item = Snapshot> {
+        let mut after = Some(after);
+        std::iter::from_fn(move || {
+            let glance = self.after(account_id, after.as_ref()?.as_deref(), GLANCE);
+            after = glance.last().map(|last| Some(last.executor.name.clone()));
+            after.as_ref()?;
+            Some(glance)
+        })
+        .flatten()
     }
 
     /// Puts the bytes known here over those of an upgrade read from the store.

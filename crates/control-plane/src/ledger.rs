@@ -16,7 +16,8 @@ use crate::key::{ExecutorKey, NewKey, Rotation, RotationRefused};
 use crate::presence::presence;
 use crate::secrets::SecretHash;
 use crate::store::{
-    PeopleRefused, Person, RequestRefused, Steer, SteerRefused, StoreError, Turn, UpgradeOrder,
+    Labelling, LabelsRefused, PeopleRefused, Person, RequestRefused, Steer, SteerRefused, StoreError, Turn,
+    UpgradeOrder,
 };
 use crate::upgrade::{self, Facts};
 
@@ -114,6 +115,16 @@ impl App {
         let now = steer.now;
         let store = self.store.clone();
         self.change(now, async move { store.approve(steer).await }).await
+    }
+
+    /// Gives an executor labels, or takes back what people said of them.
+    pub(crate) async fn label_executor(
+        self: &Arc<Self>,
+        order: Labelling,
+    ) -> Result<Result<Snapshot, LabelsRefused>, StoreError> {
+        let now = order.now;
+        let store = self.store.clone();
+        self.change(now, async move { store.label_executor(order).await }).await
     }
 
     async fn change<R: Send + 'static>(

@@ -109,6 +109,8 @@ refusals! {
 
     // Fleet plans
     INVALID_PLAN = 400 "invalid_plan" "`spec.waves[1].validation.healthCheckDuration` must not be negative, it is `-1h`";
+    // Groups
+    GROUP_IN_USE = 409 "group_in_use" "wave `standard` of the plan `monthly` has not begun and names the group; wait until it has begun, or delete the plan first";
 
     // Webhooks
     TOO_MANY_WEBHOOKS = 409 "too_many_webhooks" "an account may have at most 20 webhooks; delete one first";

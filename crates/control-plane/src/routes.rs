@@ -5,6 +5,7 @@ mod calendar;
 mod catalogue;
 mod executors;
 mod fleet;
+mod groups;
 mod people;
 mod plan_documents;
 mod running;
@@ -38,6 +39,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         people::operations(),
         catalogue::operations(),
         fleet::operations(),
+        groups::operations(),
         steering::operations(),
         calendar::operations(),
         plan_documents::operations(),

@@ -101,7 +101,7 @@ pub struct Executor {
     pub channel: Channel,
     /// Rust target triple.
     pub target: String,
-    /// From its config.
+    /// What selectors see: those of its config, under those that people gave it.
     pub labels: BTreeMap<String, String>,
     /// Whether it syncs.
     pub status: Presence,
@@ -123,6 +123,15 @@ pub struct Executor {
     /// Only where one executor is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available_downgrades: Option<Vec<AvailableRelease>>,
+    /// From its config; only where one executor is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_labels: Option<BTreeMap<String, String>>,
+    /// What people say of its labels, which stands over its config; only where one executor is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels_by_people: Option<BTreeMap<String, String>>,
+    /// Where it stands in every plan of its kind that has not ended; only where one executor is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plans: Option<Vec<InPlan>>,
 }
 
 /// A release as seen from one executor.

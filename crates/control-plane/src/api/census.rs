@@ -19,9 +19,6 @@ use crate::problem::{Answer, ApiError};
 use crate::secrets::hex;
 use crate::store::Person;
 
-/// How many executors are looked at with the memory locked.
-const GLANCE: usize = 1_000;
-
 pub(crate) async fn versions(
     State(app): State<Arc<App>>,
     person: Person,
@@ -89,15 +86,7 @@ pub(super) fn of_kind(
     kind: Kind,
     after: Option<String>,
 ) -> impl Iterator<Item = Snapshot> {
-    let mut after = Some(after);
-    std::iter::from_fn(move || {
-        let glance = app.fleet.after(account_id, after.as_ref()?.as_deref(), GLANCE);
-        after = glance.last().map(|last| Some(last.executor.name.clone()));
-        after.as_ref()?;
-        Some(glance)
-    })
-    .flatten()
-    .filter(move |one| one.executor.kind == kind)
+    app.fleet.each(account_id, after).filter(move |one| one.executor.kind == kind)
 }
 
 #[cfg(test)]

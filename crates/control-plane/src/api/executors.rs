@@ -6,23 +6,24 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
-use novacula_protocol::people::{AvailableRelease, Executor, Page, Presence, Release};
+use novacula_protocol::people::{
+    AvailableRelease, Executor, ExecutorPatch, Page, Presence, Release, Selector,
+};
 use novacula_protocol::reach;
 use novacula_protocol::spec::Direction;
 use novacula_protocol::sync::Channel;
 use semver::Version;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::executor::Snapshot;
-use crate::extract::{Id, ListQuery, word};
+use crate::extract::{Body, Id, ListQuery, word};
 use crate::presence::presence;
 use crate::problem::{Answer, ApiError};
-use crate::reason::Reason;
+use crate::reason::{Reason, checked_reason};
 use crate::secrets::hex;
-use crate::store::Person;
-
-/// How many executors are looked at with the memory locked.
-const GLANCE: usize = 1_000;
+use crate::selector;
+use crate::store::{Labelling, LabelsRefused, Person};
 
 #[derive(Default)]
 struct Filter {
@@ -31,12 +32,13 @@ struct Filter {
     version: Option<Version>,
     channel: Option<Channel>,
     status: Option<Presence>,
+    group: Option<String>,
 }
 
 impl Filter {
     fn read(query: &ListQuery) -> Answer<Self> {
         let mut filter = Self::default();
-        query.each_filter("`name`, `label`, `version`, `channel` and `status`", |name, value| {
+        query.each_filter("`name`, `label`, `group`, `version`, `channel` and `status`", |name, value| {
             match name {
                 "name" => filter.name = Some(value.to_owned()),
                 "label" => {
@@ -45,6 +47,7 @@ impl Filter {
                     })?;
                     filter.labels.push((key.to_owned(), value.to_owned()));
                 }
+                "group" => filter.group = Some(value.to_owned()),
                 "version" => filter.version = Some(word(name, value, |v| v.parse().ok())?),
                 "channel" => filter.channel = Some(word(name, value, Channel::from_wire)?),
                 "status" => {
@@ -76,29 +79,59 @@ pub(crate) async fn list(
     query: ListQuery,
 ) -> Answer<Json<Page<Executor>>> {
     let filter = Filter::read(&query)?;
-    let mut after = query.cursor_name()?;
-    let now = app.clock.now();
-    let mut found = Vec::new();
-    loop {
-        let glance = app.fleet.after(person.account_id, after.as_deref(), GLANCE);
-        let Some(last) = glance.last() else { break };
-        after = Some(last.executor.name.clone());
-        found.extend(glance.iter().map(|one| shown(&app, one, now)).filter(|one| filter.takes(one)));
-        if found.len() > query.limit as usize {
-            break;
-        }
-    }
-    Ok(Json(query.page(found.into_iter(), |executor| hex(executor.name.as_bytes()))))
+    let (after, now) = (query.cursor_name()?, app.clock.now());
+    let group = match filter.group.clone() {
+        Some(name) => Some(selector_of(&app, person.account_id, name).await?),
+        None => None,
+    };
+    let is_in = |one: &Executor| group.as_ref().is_none_or(|group| selector::takes(group, &one.labels));
+    let all = app.fleet.each(person.account_id, after).map(|one| shown(&app, &one, now));
+    let found = all.filter(|one| filter.takes(one) && is_in(one));
+    Ok(Json(query.page(found, |executor| hex(executor.name.as_bytes()))))
+}
+
+/// A misspelt name of a group would select nobody, which looks like an empty group.
+async fn selector_of(app: &App, account_id: Uuid, name: String) -> Answer<Selector> {
+    let groups = app.store.group_selectors(account_id).await?;
+    groups.get(&name).cloned().ok_or_else(|| {
+        ApiError::invalid(format!("there is no group called `{name}` here; GET /fleet/groups lists them"))
+    })
 }
 
 pub(crate) async fn show(State(app): State<Arc<App>>, person: Person, Id(id): Id) -> Answer<Json<Executor>> {
     let snapshot =
         app.fleet.executor(person.account_id, id).ok_or_else(|| ApiError::not_found("executor"))?;
-    let releases = app.store.releases(person.account_id, Some(snapshot.executor.kind), None, None).await?;
-    let mut executor = shown(&app, &snapshot, app.clock.now());
-    executor.available_upgrades = Some(available(&snapshot, Direction::Upgrade, &releases));
-    executor.available_downgrades = Some(available(&snapshot, Direction::Downgrade, &releases));
-    Ok(Json(executor))
+    Ok(Json(in_full(&app, &snapshot).await?))
+}
+
+/// Gives it labels, or takes back what people said of them.
+pub(crate) async fn patch(
+    State(app): State<Arc<App>>,
+    person: Person,
+    Id(id): Id,
+    Body(asked): Body<ExecutorPatch>,
+) -> Answer<Json<Executor>> {
+    let reason = checked_reason(asked.reason)?;
+    let account_id = person.account_id;
+    let order = Labelling { by: person, executor_id: id, labels: asked.labels, reason, now: app.clock.now() };
+    app.label_executor(order).await??;
+    // The memory has it now, with what it alone knows of the executor.
+    let snapshot = app.fleet.executor(account_id, id).ok_or(LabelsRefused::NotFound)?;
+    Ok(Json(in_full(&app, &snapshot).await?))
+}
+
+/// One executor with all that is known of it.
+async fn in_full(app: &App, snapshot: &Snapshot) -> Answer<Executor> {
+    let one = &snapshot.executor;
+    let releases = app.store.releases(one.account_id, Some(one.kind), None, None).await?;
+    let mut executor = shown(app, snapshot, app.clock.now());
+    executor.available_upgrades = Some(available(snapshot, Direction::Upgrade, &releases));
+    executor.available_downgrades = Some(available(snapshot, Direction::Downgrade, &releases));
+    executor.host_labels = Some(one.host_labels.clone());
+    executor.labels_by_people = Some(one.labels_by_people.clone());
+    let (living, groups) = app.store.living_plans(one.account_id, one.id, one.kind).await?;
+    executor.plans = Some(living.iter().map(|plan| plan.has(&one.labels, &groups)).collect());
+    Ok(executor)
 }
 
 pub(crate) async fn delete(
@@ -135,6 +168,18 @@ fn available(snapshot: &Snapshot, direction: Direction, releases: &[Release]) ->
         })
         .collect()
 }
+
+impl From<LabelsRefused> for ApiError {
+    fn from(refused: LabelsRefused) -> Self {
+        match refused {
+            LabelsRefused::NotFound => Self::not_found("executor"),
+            LabelsRefused::Invalid(sentence) => Self::invalid(sentence),
+        }
+    }
+}
+
+#[cfg(test)]
+mod label_tests;
 
 #[cfg(test)]
 mod tests {

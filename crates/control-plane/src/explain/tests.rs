@@ -65,6 +65,8 @@ fn free() -> Snapshot {
             channel: Channel::Stable,
             target: TARGET.into(),
             labels: std::collections::BTreeMap::new(),
+            host_labels: std::collections::BTreeMap::new(),
+            labels_by_people: std::collections::BTreeMap::new(),
             held: None,
             checks: Vec::new(),
             restarts: 0,

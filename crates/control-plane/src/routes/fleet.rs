@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use novacula_protocol::people::{
-    Activity, ActivityVerdict, Executor, Explanation, Preflight, PreflightRequest, Presence, Upgrade,
-    UpgradeRequest,
+    Activity, ActivityVerdict, Executor, ExecutorPatch, Explanation, Preflight, PreflightRequest, Presence,
+    Upgrade, UpgradeRequest,
 };
 use novacula_protocol::sync::Channel;
 use novacula_protocol::{Progress, Stage};
@@ -11,7 +11,7 @@ use semver::Version;
 use uuid::Uuid;
 
 use crate::api::{activity, executors, explain, preflight, request_upgrade, upgrades};
-use crate::operation::{Operation, area, delete, get, post};
+use crate::operation::{Operation, area, delete, get, patch, post};
 use crate::right::Right;
 use crate::{example, refusal, shape};
 
@@ -22,19 +22,25 @@ pub(super) fn operations() -> Vec<Operation> {
     all
 }
 
-fn fleet() -> [Operation; 7] {
+fn fleet() -> [Operation; 8] {
     [
         get("/executors", "listExecutors", Right::See, executors::list)
             .summary("The executors, by name")
             .query::<String>("name", "Only the one of this name")
             .query_many::<shape::Label>("label", "Only those with this label, `key=value`; all when several")
+            .query::<String>("group", "Only those that the group of this name takes")
             .query::<Version>("version", "Only those that run this version")
             .query::<Channel>("channel", "Only those that follow this channel")
             .query::<Presence>("status", "Only those that sync, or only those that do not")
             .lists_by::<shape::NameCursor, Executor>(example::EXECUTOR_LISTED),
         get("/executors/{id}", "showExecutor", Right::See, executors::show)
-            .summary("One executor, and where it could go")
+            .summary("One executor, where it could go, and where it stands in the plans that have not ended")
             .answers::<Executor>(200, example::EXECUTOR),
+        patch("/executors/{id}", "changeExecutor", Right::Steer, executors::patch)
+            .summary("Gives an executor labels that stand over those of its config, or takes them back")
+            .takes::<ExecutorPatch>(example::EXECUTOR_PATCH)
+            .answers::<Executor>(200, example::EXECUTOR)
+            .refuses(&[refusal::REASON_REQUIRED]),
         delete("/executors/{id}", "deleteExecutor", Right::Administer, executors::delete)
             .summary("Forgets an executor; it comes back with its next sync")
             .query::<shape::Reason>("reason", "Why, for the activity")

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::activity::{Deed, append};
 use super::column::{Json, Time, Word};
 use super::{Person, Sql, Store, StoreError, keys, preflight, requests, revisions, upgrades};
-use crate::executor::{Executor, IdentityRefused, Snapshot, claim_name};
+use crate::executor::{Executor, IdentityRefused, Snapshot, claim_name, effective};
 
 /// When an executor was last heard, and how often its service had started since boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,7 +251,7 @@ fn update(sql: &Connection, executor: &Executor) -> Sql<()> {
         Word(&executor.current_version),
         Word(&executor.channel),
         executor.target,
-        Json(&executor.labels),
+        Json(&executor.host_labels),
         executor.held.as_ref().map(Json),
         Json(&executor.checks),
     ])?;
@@ -259,6 +259,8 @@ fn update(sql: &Connection, executor: &Executor) -> Sql<()> {
 }
 
 fn executor_of(row: &Row<'_>) -> Sql<Executor> {
+    let host_labels = row.get::<_, Json<_>>("labels")?.0;
+    let labels_by_people = row.get::<_, Json<_>>("labels_by_people")?.0;
     Ok(Executor {
         id: row.get::<_, Word<_>>("id")?.0,
         account_id: row.get::<_, Word<_>>("account_id")?.0,
@@ -269,7 +271,9 @@ fn executor_of(row: &Row<'_>) -> Sql<Executor> {
         current_version: row.get::<_, Word<_>>("current_version")?.0,
         channel: row.get::<_, Word<_>>("channel")?.0,
         target: row.get("target")?,
-        labels: row.get::<_, Json<_>>("labels")?.0,
+        labels: effective(&host_labels, &labels_by_people),
+        host_labels,
+        labels_by_people,
         held: row.get::<_, Option<Json<_>>>("held")?.map(|Json(held)| held),
         checks: row.get::<_, Json<_>>("checks")?.0,
         restarts: row.get("restarts")?,

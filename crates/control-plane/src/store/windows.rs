@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Count, Json, Time, Word};
-use super::{Person, Sql, Store, StoreError, freezes};
+use super::{Person, Sql, Store, StoreError, freezes, named};
 use crate::calendar::Entries;
 use crate::window::Window;
 
@@ -75,10 +75,7 @@ impl Store {
         window: Window,
     ) -> Result<Result<(Window, Entries), WindowRefused>, StoreError> {
         self.write_or_refuse(move |sql| {
-            let count: u32 = sql
-                .prepare_cached("SELECT count(*) FROM windows WHERE account_id = ?1")?
-                .query_row(params![Word(&window.account_id)], |row| row.get(0))?;
-            if count >= MOST {
+            if named::count(sql, "windows", window.account_id)? >= MOST {
                 return Ok(Err(WindowRefused::TooMany));
             }
             if has_name(sql, &window)? {
@@ -167,8 +164,7 @@ pub(super) fn entries(sql: &Connection, now: Timestamp) -> Sql<Entries> {
 
 /// Another window of the account has this one's name.
 fn has_name(sql: &Connection, window: &Window) -> Sql<bool> {
-    sql.prepare_cached("SELECT 1 FROM windows WHERE account_id = ?1 AND name = ?2 AND id <> ?3")?
-        .exists(params![Word(&window.account_id), window.name, Word(&window.id)])
+    named::is_taken(sql, "windows", window.account_id, (&window.name, window.id))
 }
 
 fn insert(sql: &Connection, window: &Window) -> Sql<()> {
