@@ -10,10 +10,15 @@ use crate::app::App;
 const END_OVERDUE_EVERY: Duration = Duration::from_secs(1);
 const KEEP_PRESENCE_EVERY: Duration = Duration::from_secs(5);
 
+/// However fast the clock of a simulation is.
+const NOT_BELOW: Duration = Duration::from_millis(20);
+/// The same for what is written for the whole fleet.
+const NOT_WRITTEN_BELOW: Duration = Duration::from_millis(250);
+
 /// Runs until it is dropped.
 pub(crate) async fn run(app: Arc<App>) {
-    let mut overdue = interval(END_OVERDUE_EVERY);
-    let mut keep = interval(KEEP_PRESENCE_EVERY);
+    let mut overdue = interval(app.clock.wait(END_OVERDUE_EVERY, NOT_BELOW));
+    let mut keep = interval(app.clock.wait(KEEP_PRESENCE_EVERY, NOT_WRITTEN_BELOW));
     overdue.set_missed_tick_behavior(MissedTickBehavior::Delay);
     keep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

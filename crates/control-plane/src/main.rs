@@ -138,8 +138,10 @@ async fn serve(settings: Settings) -> Result<(), String> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| format!("no signals: {e}"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| format!("no signals: {e}"))?;
     let mut hangup = signal(SignalKind::hangup()).map_err(|e| format!("no signals: {e}"))?;
-    let keys = TrustedKeys::baked_in()?;
-    let running = serve::start(settings, keys, Clock::of_the_system()).await.map_err(|e| e.to_string())?;
+    let test_mode = settings.test_mode.clone();
+    test_mode.warn();
+    let keys = test_mode.keys(TrustedKeys::baked_in()?)?;
+    let running = serve::start(settings, keys, test_mode.clock()).await.map_err(|e| e.to_string())?;
     if let Some(token) = &running.owner_token {
         say(&format!("owner token (shown once): {token}"));
     }

@@ -2,6 +2,7 @@
 
 mod oidc;
 mod outgoing;
+mod test_mode;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use crate::certificate::TlsFiles;
 use crate::oidc::OidcSettings;
 
 pub use outgoing::{OutgoingArgs, OutgoingSettings};
+pub use test_mode::TestMode;
 
 /// As written: read by [`Settings::read`], so that a bad value is told in our words.
 #[derive(Args, Clone, Debug, Default)]
@@ -70,6 +72,12 @@ pub struct ServeArgs {
     /// Calls that go out.
     #[command(flatten)]
     pub outgoing: OutgoingArgs,
+    /// For simulations only: a clock that goes SPEED times as fast, counted from TIMESTAMP [default: none]
+    #[arg(long, env = "TEST_CLOCK", value_name = "SPEED@TIMESTAMP")]
+    pub test_clock: Option<String>,
+    /// For simulations only: one more public key whose releases are taken; no agent trusts it [default: none]
+    #[arg(long, env = "TEST_KEY", value_name = "FILE")]
+    pub test_key: Option<PathBuf>,
 }
 
 /// As written: which database is copied, and where to.
@@ -137,6 +145,8 @@ pub struct Settings {
     pub webhooks: OutgoingSettings,
     /// Where what gates ask may be.
     pub gates: OutgoingSettings,
+    /// What makes it a control plane for simulations.
+    pub test_mode: TestMode,
 }
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -150,7 +160,7 @@ impl Settings {
     pub fn read(args: ServeArgs) -> Result<Self, String> {
         let (data_dir, database) = place(args.data_dir, args.database_url.as_deref())?;
         let listen = args.listen.unwrap_or_else(|| "127.0.0.1".to_owned());
-        let listen = listen
+        let listen: IpAddr = listen
             .parse()
             .map_err(|_| bad("LISTEN", "--listen", "an IP address such as 127.0.0.1", &listen))?;
         let port = args.port.unwrap_or_else(|| "3000".to_owned());
@@ -217,6 +227,7 @@ impl Settings {
             tls,
             webhooks,
             gates,
+            test_mode: TestMode::read(args.test_clock, args.test_key, listen)?,
             data_dir,
             database,
             listen,

@@ -39,6 +39,13 @@ impl TrustedKeys {
             .map(Self)
     }
 
+    /// These and those: for what hears both, such as a control plane that a simulation runs on. No host does.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// The name of the key that says it made this signature, if it is one of these.
     #[must_use]
     pub fn signer(&self, signature: &ReleaseSignature) -> Option<&str> {

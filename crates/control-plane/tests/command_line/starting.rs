@@ -69,6 +69,8 @@ fn a_bad_value_stops_the_start_with_one_line_that_names_it() {
         ("PUBLIC_URL", "ftp://x", "a URL"),
         ("LOG_FORMAT", "xml", "json or text"),
         ("WEBHOOK_ALLOW_PRIVATE", "1", "true or false"),
+        ("TEST_CLOCK", "fast", "SPEED@TIMESTAMP"),
+        ("TEST_KEY", "/nowhere", "a minisign public key"),
     ] {
         let output = run(|command| {
             command.env("DATA_DIR", folder.path().join("data")).env(variable, value);
@@ -80,6 +82,44 @@ fn a_bad_value_stops_the_start_with_one_line_that_names_it() {
         assert!(output.stdout.is_empty());
     }
     assert!(!folder.path().join("data").exists());
+}
+
+#[test]
+fn a_control_plane_for_simulations_says_so_and_goes_on_in_its_own_time_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    // A day is a century and more.
+    let environment = [("TEST_CLOCK", "10000@2026-11-21T00:00:00Z")];
+    let since: jiff::Timestamp = "2026-11-21T00:00:00Z".parse().unwrap();
+    #[expect(clippy::disallowed_methods, reason = "what it shows is held against what it is")]
+    let real = || jiff::Timestamp::now().duration_since(since).as_millis();
+    let mut token = String::new();
+    for start in 0..2 {
+        let running = Running::start_with(&data_dir, &environment);
+        let log = std::fs::read_to_string(data_dir.with_extension("log")).unwrap();
+        assert!(log.contains("FOR SIMULATIONS ONLY"), "{log}");
+        if start == 0 {
+            token = running.owner();
+        }
+        let earliest = real();
+        let (status, key) = running.call("POST", "/api/v1/executor-keys", &token, &json!({}));
+        assert_eq!(status, 201, "{key}");
+        let key = key["secret"].as_str().unwrap();
+        let said = json!({"name": format!("host-{start}"), "kind": "agent", "currentVersion": "1.0.0", "target": "t"});
+        let (status, answer) = running.call("POST", "/api/v1/syncExecutor", key, &said);
+        assert_eq!(status, 200, "{answer}");
+        let now: jiff::Timestamp = answer["now"].as_str().unwrap().parse().unwrap();
+        let shown = now.duration_since(since).as_millis();
+        assert!((earliest * 10_000..=real() * 10_000).contains(&shown), "it is {now}");
+    }
+    for (variable, value) in environment {
+        let output = run(|command| {
+            command.env("DATA_DIR", &data_dir).env("LISTEN", "0.0.0.0").env(variable, value);
+        });
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), line.lines().count()), (Some(2), 1), "{line}");
+        assert!(line.contains("must be a loopback address"), "{line}");
+    }
 }
 
 #[test]
