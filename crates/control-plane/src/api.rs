@@ -17,6 +17,7 @@ pub(crate) mod freezes;
 pub(crate) mod groups;
 pub(crate) mod health;
 pub(crate) mod plan_documents;
+pub(crate) mod plans;
 pub(crate) mod preflight;
 pub(crate) mod progress;
 pub(crate) mod releases;

@@ -253,3 +253,41 @@ pub(crate) const DELIVERY: &str = r#"{
 pub(crate) const PLAN_SCHEMA: &str = r#"{
     "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "FleetUpgradePlan", "type": "object"
 }"#;
+
+pub(crate) const PLAN_DOCUMENT: &str = r#"{
+    "apiVersion": "novacula/v1", "kind": "FleetUpgradePlan", "metadata": {"name": "monthly"},
+    "spec": {"targetVersion": "1.5.0", "waves": [{
+        "name": "canary", "clusterSelector": {"matchLabels": {"upgrade-wave": "canary"}},
+        "validation": {"healthCheckDuration": "1h", "automated": true}
+    }]}
+}"#;
+
+pub(crate) const PLAN: &str = r#"{
+    "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "name": "monthly", "executorKind": "agent", "targetVersion": "1.5.0",
+    "priority": 0, "state": "running", "reason": "wave `canary` is under way", "requestedBy": "alice",
+    "createdAt": "2026-11-21T08:00:00Z", "endedAt": null, "approval": null, "warnings": [], "waves": [{
+        "name": "canary", "state": "running", "reason": "1 under way, 2 waiting; at most 1 go at once",
+        "beganAt": "2026-11-21T08:00:00Z", "healthySince": null, "soaksUntil": null, "passedAt": null,
+        "maxInFlight": 1, "canary": 0, "counts": {
+            "total": 3, "waiting": 2, "started": 1, "completed": 0, "alreadyThere": 0, "failed": 0, "slow": 0,
+            "unreachable": 0, "held": 0, "refused": 0, "yielded": 0, "gone": 0, "rollingBack": 0, "rolledBack": 0,
+            "notRolledBack": 0
+        }, "gates": [{
+            "name": "online", "outcome": "waiting", "message": "none of 3 executors is on target yet", "blocking": true,
+            "at": "2026-11-21T08:00:00Z", "by": null, "skipped": false
+        }]
+    }]
+}"#;
+
+pub(crate) const PLAN_MEMBER: &str = r#"{
+    "executorId": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687d", "executorName": "host-1", "wave": "canary", "position": 1,
+    "canary": false, "outcome": "failed", "reason": "the new version did not sync in time", "fromVersion": "1.4.2",
+    "upgradeId": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687e", "waveByLabels": "canary"
+}"#;
+
+pub(crate) const PLAN_APPROVAL: &str = r#"{"wave": "canary", "reason": "a day without complaints"}"#;
+
+pub(crate) const GATE_SKIP: &str =
+    r#"{"wave": "canary", "gate": "prometheus", "reason": "the alert is about another service"}"#;
+
+pub(crate) const PLAN_ROLLBACK: &str = r#"{"wave": "canary", "reason": "the release eats the disk"}"#;

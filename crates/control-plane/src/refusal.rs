@@ -108,6 +108,10 @@ refusals! {
     FREEZE_NOT_IN_FORCE = 409 "freeze_not_in_force" "the freeze is not in force: it is from 2026-12-20T00:00:00Z to 2027-01-01T23:00:00Z; only one that is in force can be ended";
 
     // Fleet plans
+    PLAN_EXISTS = 409 "plan_exists" "another plan `k8s-1-34-upgrade` has not ended, and it is not the same document; delete that one, or give this one another name";
+    PLAN_NOT_RUNNING = 409 "plan_not_running" "the plan cannot be halted: it is halted, alice halted it: the network is being mended";
+    PLAN_NOT_HALTED = 409 "plan_not_halted" "the plan cannot be resumed: it is running, wave `canary` is under way";
+    PLAN_RUNNING = 409 "plan_running" "the plan cannot be deleted: it is running, wave `canary` is under way; halt it first";
     INVALID_PLAN = 400 "invalid_plan" "`spec.waves[1].validation.healthCheckDuration` must not be negative, it is `-1h`";
     // Groups
     GROUP_IN_USE = 409 "group_in_use" "wave `standard` of the plan `monthly` has not begun and names the group; wait until it has begun, or delete the plan first";

@@ -8,6 +8,7 @@ mod fleet;
 mod groups;
 mod people;
 mod plan_documents;
+mod plans;
 mod running;
 mod steering;
 mod webhooks;
@@ -43,6 +44,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         steering::operations(),
         calendar::operations(),
         plan_documents::operations(),
+        plans::operations(),
         webhooks::operations(),
         running::operations(),
     ];

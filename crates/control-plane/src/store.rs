@@ -69,7 +69,7 @@ pub use plan_gates::{GateOf, GateToAsk};
 pub use plan_rows::Plan;
 pub use plan_steering::{PlanAsk, PlanRefused, PlanSteer};
 pub use plan_tick::{Sight, Sights};
-pub use plans::{MemberShown, MembersListed, PlanShown};
+pub use plans::{MembersListed, PlanShown};
 pub use releases::{ReleaseRefused, Upload, may_join};
 pub use requests::{RequestRefused, UpgradeOrder};
 pub use schema::OpenError;

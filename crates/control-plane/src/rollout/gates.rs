@@ -32,6 +32,15 @@ pub fn names(spec: &WaveSpec) -> Vec<String> {
     names
 }
 
+/// Whether it holds anybody up.
+#[must_use]
+pub fn is_blocking(spec: &WaveSpec, name: &str) -> bool {
+    match spec.gates.iter().find(|gate| gate.name() == name) {
+        Some(GateSpec::Prometheus { blocking, .. } | GateSpec::Http { blocking, .. }) => *blocking,
+        _ => true,
+    }
+}
+
 /// What each says.
 pub(super) fn judge(wave: &Wave<'_>, members: &[&Member], counted: &Counted) -> Vec<Gate> {
     let judged = names(wave.spec).into_iter().filter_map(|name| {
@@ -46,10 +55,7 @@ pub(super) fn judge(wave: &Wave<'_>, members: &[&Member], counted: &Counted) -> 
             (_, Some(GateSpec::Approval { .. }) | None) => approval(said),
             (_, Some(_)) => probed(wave, said),
         };
-        let blocking = match spec {
-            Some(GateSpec::Prometheus { blocking, .. } | GateSpec::Http { blocking, .. }) => *blocking,
-            _ => true,
-        };
+        let blocking = is_blocking(wave.spec, &name);
         Some(Gate {
             name,
             outcome,

@@ -6,9 +6,9 @@ use novacula_protocol::people::{Selector, WaveState};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::Sql;
-use super::column::{Json, Word};
+use super::column::Word;
 use super::plan_rows::{self as rows, Plan};
+use super::{Sql, groups};
 use crate::rollout::share::{Claim, order};
 use crate::selector::takes;
 
@@ -47,7 +47,7 @@ pub(super) fn above(sql: &Connection, plan: &Plan) -> Sql<Above> {
         priority: plan.document.spec.priority,
         yields_to: plan.document.spec.yields_to.clone(),
     });
-    let groups = groups(sql, plan.account_id)?;
+    let groups = groups::selectors(sql, plan.account_id)?;
     let mut others = Vec::new();
     for claim in order(claims.collect()).into_iter().take_while(|claim| claim.id != plan.id) {
         let Some(index) = same.iter().position(|other| other.id == claim.id) else { continue };
@@ -63,11 +63,4 @@ pub(super) fn above(sql: &Connection, plan: &Plan) -> Sql<Above> {
         others.push(Other { name: other.name, members, selectors });
     }
     Ok(Above(others))
-}
-
-/// The groups of an account by name.
-pub(super) fn groups(sql: &Connection, account_id: Uuid) -> Sql<BTreeMap<String, Selector>> {
-    sql.prepare_cached("SELECT name, selector FROM executor_groups WHERE account_id = ?1")?
-        .query_map(params![Word(&account_id)], |row| Ok((row.get(0)?, row.get::<_, Json<_>>(1)?.0)))?
-        .collect()
 }

@@ -18,7 +18,7 @@ use super::column::Word;
 use super::plan_rows::{self as rows, Plan, WaveRow};
 use super::requests::{RequestRefused, UpgradeOrder, request};
 use super::steering::{Said, steer_for_plan};
-use super::{Sql, plan_events, plan_gates, plan_overlap};
+use super::{Sql, groups, plan_events, plan_gates, plan_overlap};
 use crate::clock::Clock;
 use crate::executor::Snapshot;
 use crate::rollout::member::{Looked, Member, Seen, look};
@@ -158,7 +158,7 @@ impl Tick<'_> {
 
     /// Those that the selectors of `waves` take now, and that are in no wave yet, join this one. Answers how many.
     fn join(&mut self, index: usize, waves: &[usize]) -> Sql<usize> {
-        let groups = plan_overlap::groups(self.sql, self.plan.account_id)?;
+        let groups = groups::selectors(self.sql, self.plan.account_id)?;
         let selectors: Vec<_> = waves.iter().filter_map(|wave| self.spec(*wave).selector(&groups)).collect();
         let is_taken = |sight: &Sight| {
             sight.kind == self.plan.executor_kind
@@ -421,7 +421,7 @@ impl Tick<'_> {
                 self.tell(LogLevel::Success, Some(&name), None, "the wave passed its gates")?;
                 self.deed(Action::PlanWavePassed, CONTROL_PLANE, Some(&name), "")?;
                 self.goes_on(&name)?;
-                if index + 1 == self.waves.len() { self.complete() } else { Ok(()) }
+                self.forward()
             }
         }
     }
@@ -449,6 +449,7 @@ impl Tick<'_> {
         if is_undone {
             self.deed(Action::PlanRollbackRequested, CONTROL_PLANE, Some(&name), why)?;
             self.begin_rollback(&[index], &reason)?;
+            self.go_back()?;
         }
         Ok(())
     }
