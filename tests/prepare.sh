@@ -31,6 +31,7 @@ need python3 python3
 need openssl openssl
 need nginx nginx-light
 need tinyproxy tinyproxy-bin
+need prometheus prometheus
 need ip iproute2
 need curl curl
 need git git
@@ -52,6 +53,10 @@ if [ -n "$packages" ]; then
     apt-get update -qq
     # shellcheck disable=SC2086 # one word a package
     apt-get install -y -qq --no-install-recommends $packages >/dev/null
+    # The tests start their own; the one of the package would scrape this machine from now on.
+    case $packages in
+        *' prometheus' | *' prometheus '*) if [ -d /run/systemd/system ]; then systemctl disable --now --quiet prometheus; fi ;;
+    esac
 fi
 
 # Asks the control plane whatever its description allows; in a place of its own, so that nothing else changes with it.

@@ -15,6 +15,7 @@ mod control_plane;
 mod install;
 mod lock;
 mod people;
+mod prometheus;
 mod proxy;
 mod wait;
 
@@ -33,6 +34,7 @@ pub use faults::{Fault, faulty_release};
 pub use host::{Host, Output, Suite};
 pub use install::install;
 pub use people::Person;
+pub use prometheus::Prometheus;
 pub use proxy::Proxy;
 pub use scene::Scene;
 pub use signing::{Signer, Trust};

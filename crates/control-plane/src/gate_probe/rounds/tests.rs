@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
 
+use novacula_lab::Prometheus;
 use novacula_protocol::people::{GateOutcome, PlanState, WaveState};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -158,4 +159,77 @@ fn whoever_cannot_be_asked_or_understood_makes_a_gate_inconclusive() {
         assert!(!answered.message.contains("secret-path"), "{url}: {answered:?}");
     }
     assert!(plain.received().is_empty(), "a redirect is not followed, and no lock is picked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_of_a_real_prometheus_fire_and_clear_in_the_gate() {
+    let prometheus = task::spawn_blocking(|| {
+        Prometheus::start(&[
+            ("DiskFull", "{severity: critical, team: core}", "0s"),
+            ("Slow", "{severity: warning}", "0s"),
+            ("Waits", "{severity: critical}", "1h"),
+        ])
+    });
+    let prometheus = Arc::new(prometheus.await.unwrap());
+    let control_plane = ControlPlane::start().await;
+    let gate = |name: &str, more: Value| {
+        let mut gate = json!({"type": "prometheus", "name": name, "url": prometheus.url()});
+        gate.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        gate
+    };
+    let gates = json!([
+        gate("critical", json!({})),
+        gate("warning", json!({"severities": ["warning"]})),
+        gate("team", json!({"labels": {"team": "core"}})),
+        gate("other team", json!({"labels": {"team": "shop"}})),
+    ]);
+    let id = soaking(&control_plane, &gates).await;
+    let running = tokio::spawn(run(Arc::clone(&control_plane.app)));
+    // Waits until all gates say this, each asked again and again.
+    let all_say = async |expected: [(&str, GateOutcome); 4]| {
+        let app = &control_plane.app;
+        until(&format!("{expected:?}"), async || {
+            control_plane.wait_ms(15_000);
+            let rows = app.store.gates_of(id).await;
+            expected.iter().all(|(name, outcome)| rows.iter().any(|row| row.0 == *name && row.1 == *outcome))
+        })
+        .await;
+        app.store.gates_of(id).await
+    };
+    let is = async |alert: &'static str, state: &'static str| {
+        until(&format!("{alert} is {state}"), async || {
+            let prometheus = Arc::clone(&prometheus);
+            let states = task::spawn_blocking(move || prometheus.states()).await.unwrap();
+            states.get(alert).is_some_and(|known| known == state)
+        })
+        .await;
+    };
+    use GateOutcome::{Fail, Inconclusive, Pass};
+    all_say([("critical", Pass), ("warning", Pass), ("team", Pass), ("other team", Pass)]).await;
+
+    prometheus.set("DiskFull", true);
+    let rows = all_say([("critical", Fail), ("warning", Pass), ("team", Fail), ("other team", Pass)]).await;
+    let why = &rows.iter().find(|row| row.0 == "critical").unwrap().2;
+    let host = prometheus.url().replace("http://", "");
+    assert_eq!(*why, format!("an alert of severity critical fires at {host}: DiskFull"));
+
+    prometheus.set("DiskFull", false);
+    prometheus.set("Slow", true);
+    prometheus.set("Waits", true);
+    is("Slow", "firing").await;
+    is("Waits", "pending").await;
+    let rows = all_say([("critical", Pass), ("warning", Fail), ("team", Pass), ("other team", Pass)]).await;
+    let why = &rows.iter().find(|row| row.0 == "warning").unwrap().2;
+    assert!(why.ends_with(": Slow"), "{why}");
+
+    drop(prometheus);
+    let lost = [
+        ("critical", Inconclusive),
+        ("warning", Inconclusive),
+        ("team", Inconclusive),
+        ("other team", Inconclusive),
+    ];
+    let rows = all_say(lost).await;
+    assert!(rows.iter().all(|row| row.2.contains("did not answer")), "{rows:?}");
+    running.abort();
 }
