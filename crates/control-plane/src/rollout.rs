@@ -18,7 +18,7 @@ pub mod member;
 pub mod share;
 
 use jiff::Timestamp;
-use novacula_protocol::people::{Gate, GateOutcome, MemberOutcome, WaveSpec};
+use novacula_protocol::people::{Gate, GateOutcome, GateSpec, MemberOutcome, WaveSpec};
 use uuid::Uuid;
 
 use crate::clock::after_ms;
@@ -138,9 +138,9 @@ fn grants(members: &[&Member], counted: &Counted, max_in_flight: u32) -> Vec<Uui
 /// The gate that a person opens, by its usual name.
 #[must_use]
 pub fn is_approval(name: &str, spec: &WaveSpec) -> bool {
-    let named = |gate: &novacula_protocol::people::GateSpec| match gate {
-        novacula_protocol::people::GateSpec::Approval { .. } => gate.name() == name,
-        _ => false,
-    };
+    let named = |gate: &GateSpec| matches!(gate, GateSpec::Approval { .. }) && gate.name() == name;
     (name == APPROVAL && !spec.validation.automated) || spec.gates.iter().any(named)
 }
+
+#[cfg(test)]
+mod tests;

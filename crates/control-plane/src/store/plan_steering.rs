@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::column::{Time, Word};
 use super::plan_rows as rows;
-use super::plan_tick::{Sights, Tick};
+use super::plan_sights::Sights;
+use super::plan_tick::Tick;
 use super::{Person, Sql, Store, StoreError, plan_gates};
 use crate::executor::Snapshot;
 use crate::rollout::{gates, is_approval};

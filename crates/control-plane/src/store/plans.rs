@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use super::column::Word;
 use super::plan_rows::{self as rows, Plan, WaveRow};
+use super::plan_sights::Sights;
 use super::plan_steering::PlanRefused;
-use super::plan_tick::{Sights, Tick};
+use super::plan_tick::Tick;
 use super::{Person, Sql, Store, StoreError, four_eyes, plan_gates, releases};
 use crate::executor::Snapshot;
 

@@ -255,7 +255,11 @@ async fn the_executors_of_a_failed_wave_go_back_and_nobody_else_does() {
     let second = scene.all_sync().await.remove(0);
     scene.fail(&second).await;
     assert_eq!(scene.stands().await, "rollingBack passed rollingBack pending");
-    assert_eq!(scene.all_sync().await, [first.clone()], "only who went forward is asked to go back");
+    assert_eq!(
+        scene.all_sync().await,
+        std::slice::from_ref(&first),
+        "only who went forward is asked to go back"
+    );
     let pending = scene.sync(scene.index(&first)).await;
     assert_eq!((&pending["targetVersion"], &pending["direction"]), (&json!("1.0.0"), &json!("downgrade")));
     scene.succeed(&first).await;
