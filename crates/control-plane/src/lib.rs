@@ -56,6 +56,7 @@ mod key;
 mod limiter;
 mod particulars;
 mod people;
+mod plan_document;
 mod plan_schema;
 mod presence;
 mod range;

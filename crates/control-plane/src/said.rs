@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use novacula_protocol::LogLevel;
 use novacula_protocol::sync::{LogLine, SyncRequest};
 
-const MAX_NAME: usize = 128;
+/// Of a name.
+pub const MAX_NAME: usize = 128;
 const MAX_LABELS: usize = 64;
 const MAX_LABEL_KEY: usize = 63;
 const MAX_LABEL_VALUE: usize = 256;
@@ -69,7 +70,11 @@ pub fn labels(labels: &BTreeMap<String, String>) -> Result<(), String> {
     Ok(())
 }
 
-fn text(what: &str, value: &str, most: usize) -> Result<(), String> {
+/// A text on one line of 1 to `most` printable characters.
+///
+/// # Errors
+/// One sentence that begins with `what`: what was expected, what was found.
+pub fn text(what: &str, value: &str, most: usize) -> Result<(), String> {
     let length = value.chars().count();
     if length == 0 || length > most {
         return Err(format!("{what} must have 1 to {most} characters, it has {length}"));

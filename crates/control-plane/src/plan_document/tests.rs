@@ -1,0 +1,746 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use novacula_lab::dice::{Dice, seed};
+use novacula_protocol::people::{Artifact, ReleaseStatus, Step};
+use novacula_protocol::spec::Kind;
+use novacula_protocol::sync::Channel;
+use serde_json::{Value, json};
+
+use super::*;
+
+const NOW: &str = "2026-11-21T08:00:00Z";
+
+/// An account: who is there, what is published, which groups and plans there are.
+struct Account {
+    executors: Vec<Executor>,
+    releases: Vec<Release>,
+    groups: BTreeMap<String, Selector>,
+    plans: Vec<LivePlan>,
+}
+
+impl Account {
+    /// Four canaries, eight in production, one operator; 1.34.2 and what is around it.
+    fn usual() -> Self {
+        let mut executors: Vec<_> =
+            (1..=4).map(|n| executor(n, &format!("canary-{n}"), "ring=canary")).collect();
+        executors.extend((11..=18).map(|n| executor(n, &format!("prod-{n}"), "ring=prod")));
+        let operator = executor(21, "operator", "ring=canary");
+        executors.push(Executor {
+            kind: Kind::Operator,
+            current_version: "8.0.0".parse().unwrap(),
+            ..operator
+        });
+        let mut releases: Vec<_> =
+            ["1.33.0", "1.34.0", "1.34.2", "1.34.10", "1.35.0", "1.36.0-rc.1", "3.0.0"].map(release).into();
+        releases.push(Release { status: ReleaseStatus::Draft, ..release("1.37.0") });
+        releases.push(Release { status: ReleaseStatus::Yanked, ..release("1.34.11") });
+        releases.push(Release { kind: Kind::Operator, ..release("9.0.0") });
+        let groups = [("prods", "ring=prod"), ("all", ""), ("nobody", "ring=none")];
+        let groups = groups.map(|(name, label)| (name.to_owned(), selector(label))).into();
+        Self { executors, releases, groups, plans: Vec::new() }
+    }
+
+    /// Beside plans of `(name, priority, yields to, whom)`, the first the oldest.
+    fn with_plans(plans: &[(&str, i32, &[&str], &[u128])]) -> Self {
+        let plans = (1..).zip(plans).map(|(n, (name, priority, yields_to, whom))| LivePlan {
+            id: Uuid::from_u128(n),
+            name: (*name).to_owned(),
+            priority: *priority,
+            yields_to: yields_to.iter().map(|name| (*name).to_owned()).collect(),
+            created_at: Timestamp::from_second(i64::try_from(n).unwrap()).unwrap(),
+            executors: whom.iter().map(|id| Uuid::from_u128(*id)).collect(),
+        });
+        Self { plans: plans.collect(), ..Self::usual() }
+    }
+
+    fn check(&self, plan: &Value) -> Result<Checked, DocumentRefused> {
+        let document = FleetUpgradePlan::read(&plan.to_string())?;
+        self.known(|known| checked(&document, known))
+    }
+
+    fn known<T>(&self, look: impl FnOnce(&Known<'_>) -> T) -> T {
+        let executors: Vec<_> = self.executors.iter().collect();
+        look(&Known {
+            releases: &self.releases,
+            executors: &executors,
+            groups: &self.groups,
+            plans: &self.plans,
+            now: NOW.parse().unwrap(),
+        })
+    }
+}
+
+fn labels(label: &str) -> BTreeMap<String, String> {
+    label.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter().collect()
+}
+
+fn selector(label: &str) -> Selector {
+    Selector { match_labels: labels(label), match_expressions: Vec::new() }
+}
+
+fn executor(id: u128, name: &str, label: &str) -> Executor {
+    Executor {
+        id: Uuid::from_u128(id),
+        account_id: Uuid::from_u128(1),
+        key_id: Uuid::from_u128(id),
+        revision: 1,
+        name: name.to_owned(),
+        kind: Kind::Agent,
+        current_version: "1.33.0".parse().unwrap(),
+        channel: Channel::Stable,
+        target: "t".to_owned(),
+        labels: labels(label),
+        held: None,
+        checks: Vec::new(),
+        restarts: 0,
+        last_seen_at: NOW.parse().unwrap(),
+        created_at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn release(version: &str) -> Release {
+    Release {
+        id: version.to_owned(),
+        kind: Kind::Agent,
+        version: version.parse().unwrap(),
+        channel: Channel::Stable,
+        status: ReleaseStatus::Published,
+        r#type: "agent".to_owned(),
+        prerequisites: Some(Vec::new()),
+        postrequisites: Some(Vec::new()),
+        notes: String::new(),
+        artifacts: vec![Artifact {
+            target: "t".to_owned(),
+            size: 1,
+            sha256: String::new(),
+            signature: String::new(),
+        }],
+        created_at: Timestamp::UNIX_EPOCH,
+        published_at: None,
+    }
+}
+
+/// The canaries, then production.
+fn plan() -> Value {
+    json!({
+        "apiVersion": "novacula/v1", "kind": "FleetUpgradePlan", "metadata": {"name": "to-1.34"},
+        "spec": {"targetVersion": "1.34", "waves": [
+            {
+                "name": "canary", "clusterSelector": {"matchLabels": {"ring": "canary"}},
+                "validation": {"healthCheckDuration": "1h", "automated": true},
+            },
+            {"name": "production", "clusterSelector": {"matchLabels": {"ring": "prod"}}},
+        ]},
+    })
+}
+
+/// That plan with `value` at `place`, a JSON pointer; null takes away what is there.
+fn with(changes: &[(&str, Value)]) -> Value {
+    let mut plan = plan();
+    for (place, value) in changes {
+        let (parent, name) = place.rsplit_once('/').unwrap();
+        match plan.pointer_mut(parent).unwrap_or_else(|| panic!("{place}")) {
+            Value::Array(items) if name == "-" => items.push(value.clone()),
+            Value::Array(items) => items[name.parse::<usize>().unwrap()] = value.clone(),
+            Value::Object(fields) if value.is_null() => drop(fields.remove(name)),
+            fields => fields[name] = value.clone(),
+        }
+    }
+    plan
+}
+
+fn refused(account: &Account, plan: &Value) -> DocumentRefused {
+    let refused = account.check(plan).expect_err(&plan.to_string());
+    assert!(!refused.to_string().contains('\n'), "{refused}");
+    refused
+}
+
+#[test]
+fn a_plan_that_can_be_carried_out_is_taken_without_a_word() {
+    let checked = Account::usual().check(&plan()).unwrap();
+    assert_eq!(checked, Checked { target_version: "1.34.10".parse().unwrap(), warnings: Vec::new() });
+}
+
+#[test]
+fn the_version_is_the_one_that_is_named_or_the_highest_that_begins_so() {
+    let account = Account::usual();
+    for (asked, expected) in [
+        ("1.34.2", Ok("1.34.2")),
+        ("1.34", Ok("1.34.10")),
+        ("1", Ok("1.35.0")),
+        ("1.36.0-rc.1", Ok("1.36.0-rc.1")),
+        ("1.36", Err("of 1.36 there are only pre-releases; write 1.36.0-rc.1 in full")),
+        (
+            "1.34.3",
+            Err(
+                "must be a published version, there is no 1.34.3; near it there are 1.33.0, 1.34.0, 1.34.2, 1.34.10, 1.35.0, 1.36.0-rc.1",
+            ),
+        ),
+        ("1.37.0", Err("must be a published version, 1.37.0 is draft; near it there are 1.34.10, 1.35.0")),
+        ("1.34.11", Err("1.34.11 is yanked")),
+        ("2", Err("none begins with 2; near it there are 1.34.10, 1.35.0, 1.36.0-rc.1, 3.0.0")),
+        ("9.0.0", Err("there is no 9.0.0")),
+        (
+            "latest",
+            Err("must be a version such as 1.34.2, or its beginning such as 1.34 or 1, it is `latest`"),
+        ),
+        ("v1.34", Err("it is `v1.34`")),
+        ("1.034", Err("it is `1.034`")),
+        ("1.", Err("it is `1.`")),
+        ("", Err("it is ``")),
+        ("1\u{1b}[2J", Err("it is `1\\u{1b}[2J`")),
+        ("99999999999999999999", Err("it is `99999999999999999999`")),
+    ] {
+        let verdict = account.check(&with(&[("/spec/targetVersion", json!(asked))]));
+        match expected {
+            Ok(version) => assert_eq!(verdict.unwrap().target_version.to_string(), version, "{asked}"),
+            Err(said) => {
+                let refused = verdict.unwrap_err();
+                assert_eq!(refused.path, "spec.targetVersion", "{asked}");
+                assert!(refused.reason.contains(said), "{asked}: {refused}");
+            }
+        }
+    }
+    let nothing = Account { releases: Vec::new(), ..Account::usual() };
+    let refused = refused(&nothing, &plan());
+    assert!(refused.reason.ends_with("nothing is published for executors of kind agent"), "{refused}");
+}
+
+#[test]
+fn a_version_that_nobody_can_reach_is_refused_and_one_that_some_cannot_is_warned_of() {
+    let account = Account::usual();
+    let refused = refused(&account, &with(&[("/spec/targetVersion", json!("3.0.0"))]));
+    assert_eq!(refused.path, "spec.targetVersion");
+    let said = "3.0.0 is for nobody: `canary-1` has no way there: the way to 3.0.0 goes over 2.x";
+    assert!(refused.reason.contains(said), "{refused}");
+    let back = account.check(&with(&[("/spec/targetVersion", json!("1.33.0"))])).unwrap();
+    assert_eq!(back.warnings, ["all its executors run the target version already"]);
+
+    let mut account = Account::usual();
+    account.executors[0].current_version = "2.0.0".parse().unwrap();
+    account.executors[1].target = "another".to_owned();
+    let checked = account.check(&plan()).unwrap();
+    assert_eq!(
+        checked.warnings,
+        [
+            "`canary-1` stays where it is: it runs 2.0.0, which is newer than 1.34.10; so it is, or alike, with 1 more"
+        ]
+    );
+    account.executors.iter_mut().for_each(|executor| executor.current_version = "2.0.0".parse().unwrap());
+    let refused = account.check(&plan()).unwrap_err();
+    assert!(refused.reason.contains("is for nobody: `canary-1` runs 2.0.0, which is newer"), "{refused}");
+}
+
+#[test]
+fn what_is_wrong_with_a_plan_is_told_with_the_path_of_the_field() {
+    let account = Account::usual();
+    let gate = |gate: Value| with(&[("/spec/waves/0/gates", json!([gate]))]);
+    let http = |url: &str| gate(json!({"type": "http", "url": url}));
+    let window = |cron: &str, duration: &str, zone: &str| {
+        with(&[("/spec/waves/1/window", json!({"cron": cron, "duration": duration, "zone": zone}))])
+    };
+    let twice = json!({"matchLabels": {"ring": "prod"}, "matchExpressions": [{"key": "x", "operator": "DoesNotExist"}]});
+    let third = json!({"name": "rest", "clusterSelector": twice});
+    let many: Vec<_> = (0..65).map(|n| json!({"name": n.to_string(), "group": "prods"})).collect();
+    let gates: Vec<_> =
+        (0..17).map(|n| json!({"type": "http", "name": n.to_string(), "url": "http://a"})).collect();
+    let expressions = json!({"matchExpressions": [{"key": "ring", "operator": "In", "values": []}]});
+    for (plan, path, said) in [
+        (with(&[("/metadata/name", json!(""))]), "metadata.name", "must have 1 to 128 characters, it has 0"),
+        (with(&[("/metadata/name", json!("a\u{202e}b"))]), "metadata.name", "must be printable"),
+        (
+            with(&[("/metadata/labels", json!({"a": "x".repeat(5_000)}))]),
+            "metadata.labels",
+            "at most 4096 bytes each, `a` has more",
+        ),
+        (with(&[("/spec/surprise", json!(1))]), "spec.surprise", "is no field that is known here"),
+        (with(&[("/spec/waves", json!([]))]), "spec.waves", "must be 1 to 64 waves, there are 0"),
+        (with(&[("/spec/waves", json!(many))]), "spec.waves", "there are 65"),
+        (
+            with(&[("/spec/waves/1/name", json!("canary"))]),
+            "spec.waves[1].name",
+            "must be unique, `canary` is spec.waves[0] already",
+        ),
+        (with(&[("/spec/waves/1/name", json!("x".repeat(129)))]), "spec.waves[1].name", "it has 129"),
+        (
+            with(&[("/spec/waves/1/clusterSelector", json!(null))]),
+            "spec.waves[1].clusterSelector",
+            "must be given, or `group`",
+        ),
+        (with(&[("/spec/waves/1/group", json!("prods"))]), "spec.waves[1].group", "must stand alone"),
+        (
+            with(&[("/spec/waves/1/clusterSelector", json!({}))]),
+            "spec.waves[1].clusterSelector",
+            "must name a label, it is empty: `production` would take every executor",
+        ),
+        (
+            with(&[("/spec/waves/1/clusterSelector", json!({"matchLabels": {}, "matchExpressions": []}))]),
+            "spec.waves[1].clusterSelector",
+            "it is empty",
+        ),
+        (
+            with(&[("/spec/waves/1/clusterSelector", expressions)]),
+            "spec.waves[1].clusterSelector",
+            "`In` and `NotIn` take 1 to 32",
+        ),
+        (
+            with(&[("/spec/waves/1/clusterSelector", json!(null)), ("/spec/waves/1/group", json!("prod"))]),
+            "spec.waves[1].group",
+            "there is no `prod`; there are: `all`, `nobody`, `prods`",
+        ),
+        (
+            with(&[("/spec/waves/1/clusterSelector", json!(null)), ("/spec/waves/1/group", json!("all"))]),
+            "spec.waves[1].group",
+            "this one takes every executor",
+        ),
+        (
+            with(&[("/spec/waves/-", third)]),
+            "spec.waves[2].clusterSelector",
+            "must take others than wave `production` (spec.waves[1]), both take `prod-11`, `prod-12`, `prod-13`, `prod-14`, `prod-15` and 3 more",
+        ),
+        (
+            with(&[("/spec/waves/-", json!({"name": "again", "group": "prods"}))]),
+            "spec.waves[2].group",
+            "(spec.waves[1]), it takes the same",
+        ),
+        (
+            with(&[("/spec/waves/0/validation/healthCheckDuration", json!("-1h"))]),
+            "spec.waves[0].validation.healthCheckDuration",
+            "must not be negative",
+        ),
+        (
+            with(&[("/spec/waves/0/validation/healthCheckDuration", json!("721h"))]),
+            "spec.waves[0].validation.healthCheckDuration",
+            "must be at most 30 days, it is 721h",
+        ),
+        (with(&[("/spec/waves/0/maxInFlight", json!(0))]), "spec.waves[0].maxInFlight", "must be at least 1"),
+        (
+            with(&[("/spec/waves/0/maxInFlight", json!("0%"))]),
+            "spec.waves[0].maxInFlight",
+            "must be at least 1",
+        ),
+        (
+            with(&[("/spec/waves/0/canary", json!("120%"))]),
+            "spec.waves[0].canary",
+            "or a percentage such as 10%, it is `120%`",
+        ),
+        (with(&[("/spec/waves/0/minSample", json!(0))]), "spec.waves[0].minSample", "must be at least 1"),
+        (
+            with(&[("/spec/waves/0/gates", json!(gates))]),
+            "spec.waves[0].gates",
+            "must be at most 16, there are 17",
+        ),
+        (
+            gate(json!({"type": "http", "url": "http://a", "name": ""})),
+            "spec.waves[0].gates[0].name",
+            "1 to 128",
+        ),
+        (
+            gate(json!({"type": "http", "url": "http://a", "name": "online"})),
+            "spec.waves[0].gates[0].name",
+            "every wave has a gate `online`",
+        ),
+        (
+            gate(json!({"type": "approval", "name": "restarts"})),
+            "spec.waves[0].gates[0].name",
+            "every wave has a gate `restarts`",
+        ),
+        (
+            with(&[("/spec/waves/1/gates", json!([{"type": "approval"}]))]),
+            "spec.waves[1].gates[0].name",
+            "has a gate `approval` already",
+        ),
+        (
+            with(&[(
+                "/spec/waves/0/gates",
+                json!([{"type": "http", "url": "http://a"}, {"type": "http", "url": "http://b"}]),
+            )]),
+            "spec.waves[0].gates[1].name",
+            "`http` is gates[0] already",
+        ),
+        (
+            with(&[(
+                "/spec/waves/0/gates",
+                json!([{"type": "restarts", "maxPerExecutor": 1}, {"type": "restarts", "maxPerExecutor": 2}]),
+            )]),
+            "spec.waves[0].gates[1].type",
+            "`restarts` is gates[0] already",
+        ),
+        (
+            http("ftp://a/b"),
+            "spec.waves[0].gates[0].url",
+            "must begin with http:// or https://, it begins with ftp://",
+        ),
+        (http("https://user:secret@a/b"), "spec.waves[0].gates[0].url", "without user and password"),
+        (
+            http("/health"),
+            "spec.waves[0].gates[0].url",
+            "such as https://example.com/health, it is `/health`",
+        ),
+        (http("http:///x"), "spec.waves[0].gates[0].url", "such as https://example.com/health"),
+        (http("http://a/#x"), "spec.waves[0].gates[0].url", "such as https://example.com/health"),
+        (http(""), "spec.waves[0].gates[0].url", "such as https://example.com/health"),
+        (
+            http("http://169.254.169.254/latest"),
+            "spec.waves[0].gates[0].url",
+            "169.254.169.254 is link-local, metadata or reserved",
+        ),
+        (
+            http(&format!("http://a/{}", "x".repeat(2_048))),
+            "spec.waves[0].gates[0].url",
+            "at most 2048 characters",
+        ),
+        (
+            gate(json!({"type": "prometheus", "url": "http://p/?a=b"})),
+            "spec.waves[0].gates[0].url",
+            "without a query",
+        ),
+        (
+            gate(json!({"type": "prometheus", "url": "http://p", "severities": []})),
+            "spec.waves[0].gates[0].severities",
+            "must be 1 to 16 severities, there are 0",
+        ),
+        (
+            gate(json!({"type": "prometheus", "url": "http://p", "severities": ["a", ""]})),
+            "spec.waves[0].gates[0].severities[1]",
+            "1 to 128",
+        ),
+        (
+            gate(json!({"type": "prometheus", "url": "http://p", "labels": {"": "x"}})),
+            "spec.waves[0].gates[0].labels",
+            "key must have 1 to 63",
+        ),
+        (window("0 2 31 2 *", "1h", "UTC"), "spec.waves[1].window.cron", "never does: no such day comes"),
+        (window("at night", "1h", "UTC"), "spec.waves[1].window.cron", "must be five fields"),
+        (
+            window("0 2 * * *", "10s", "UTC"),
+            "spec.waves[1].window.duration",
+            "must be 1 minute to 7 days, it is 10s",
+        ),
+        (window("0 2 * * *", "8d", "UTC"), "spec.waves[1].window.duration", "it is 192h"),
+        (window("0 2 * * *", "1h", "Mars/Olympus"), "spec.waves[1].window.zone", "Mars/Olympus"),
+        (
+            with(&[("/spec/yieldsTo", json!(["to-1.34"]))]),
+            "spec.yieldsTo[0]",
+            "must be another plan, it is this one",
+        ),
+        (with(&[("/spec/yieldsTo", json!(["x"]))]), "spec.yieldsTo[0]", "there is no `x`; there are: none"),
+    ] {
+        let refused = refused(&account, &plan);
+        assert_eq!(refused.path, path, "{refused}");
+        assert!(refused.reason.contains(said), "{refused}");
+        assert!(!refused.reason.contains("secret"), "{refused}");
+    }
+}
+
+#[test]
+fn a_plan_that_takes_nobody_is_refused_with_its_selectors_shown() {
+    let account = Account::usual();
+    let selector = json!({"matchLabels": {"ring": "test", "site": "x"}, "matchExpressions": [
+        {"key": "rack", "operator": "In", "values": ["1", "2"]}, {"key": "old", "operator": "DoesNotExist"},
+        {"key": "gpu", "operator": "Exists"}, {"key": "zone", "operator": "NotIn", "values": ["a"]},
+    ]});
+    let plan = with(&[
+        ("/spec/waves/0/clusterSelector", selector),
+        ("/spec/waves/1", json!({"name": "rest", "group": "nobody"})),
+    ]);
+    let refused = refused(&account, &plan);
+    assert_eq!(refused.path, "spec.waves");
+    assert_eq!(
+        refused.reason,
+        "must take somebody, of 12 executors of kind agent they take none (`canary: ring=test,site=x,rack in (1, 2),\
+         !old,gpu,zone notin (a)`, `rest: ring=none`)"
+    );
+    let operators = with(&[("/spec/executorKind", json!("operator")), ("/spec/targetVersion", json!("9"))]);
+    let warnings = account.check(&operators).unwrap().warnings;
+    assert!(
+        warnings[0].contains("wave `production` takes nobody now (ring=prod)"),
+        "one wave may: {warnings:?}"
+    );
+}
+
+#[test]
+fn prerequisites_of_all_releases_on_the_way_are_done_first() {
+    let mut account = Account::usual();
+    account.releases.push(release("2.1.0"));
+    let to_3 = with(&[("/spec/targetVersion", json!("3.0.0"))]);
+    assert_eq!(account.check(&to_3).unwrap().target_version.to_string(), "3.0.0");
+    let step = |text: &str| Some(vec![Step { number: 1, text: text.to_owned() }]);
+    account.releases.last_mut().unwrap().prerequisites = step("Take a backup");
+    account.releases.iter_mut().find(|it| it.version.major == 3).unwrap().prerequisites = step("Drain it");
+    let refused = refused(&account, &to_3);
+    assert_eq!(refused.path, "spec.prerequisitesAcknowledged");
+    assert_eq!(
+        refused.reason,
+        "must be true once the prerequisites of 2.1.0 and 3.0.0 are done for all executors of the plan; 2.1.0 has 1, \
+         the first is: Take a backup"
+    );
+    assert!(account.check(&plan()).is_ok(), "who does not go there need not");
+    let acknowledged =
+        with(&[("/spec/targetVersion", json!("3.0.0")), ("/spec/prerequisitesAcknowledged", json!(true))]);
+    assert!(account.check(&acknowledged).is_ok());
+}
+
+#[test]
+fn what_is_clamped_is_said() {
+    let account = Account::usual();
+    let canary = |field: &str, value: Value| with(&[(&format!("/spec/waves/0/{field}"), value)]);
+    for (plan, said) in [
+        (canary("canary", json!(5)), "has 4 executors, and `canary` is 5: all of them go first"),
+        (
+            canary("canary", json!("100%")),
+            "has 4 executors, and `canary` 100% is all of them: no rest comes after",
+        ),
+        (
+            canary("maxInFlight", json!(50)),
+            "has 4 executors, and `maxInFlight` is 50: all of them go at once",
+        ),
+        (
+            canary("minSample", json!(10)),
+            "has 4 executors, and `minSample` is 10: percentages count once all had",
+        ),
+        (canary("maxFailed", json!(4)), "has 4 executors, and `maxFailed` is 4: it never halts for failures"),
+        (
+            canary("validation", json!({"automated": true})),
+            "does not soak: `validation.healthCheckDuration` is 0s",
+        ),
+    ] {
+        let warnings = account.check(&plan).unwrap().warnings;
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains(said) && warnings[0].starts_with("wave `canary`"), "{warnings:?}");
+    }
+    for plan in
+        [canary("canary", json!(3)), canary("maxInFlight", json!("100%")), canary("maxFailed", json!("25%"))]
+    {
+        assert_eq!(account.check(&plan).unwrap().warnings, [] as [&str; 0]);
+    }
+}
+
+#[test]
+fn shares_of_a_wave_come_to_what_can_be_done() {
+    let mut wave = FleetUpgradePlan::read(&plan().to_string()).unwrap().spec.waves.remove(0);
+    for (sentence, share, n, in_flight_expected, canary_expected) in [
+        ("a quarter goes at once unless said", None, 100, 25, 0),
+        ("never nobody", None, 1, 1, 0),
+        ("and nobody of nobody is one", None, 0, 1, 0),
+        ("so many", Some("7"), 100, 7, 7),
+        ("so many of fewer", Some("7"), 3, 3, 3),
+        ("a share", Some("10%"), 100, 10, 10),
+        ("a share of a few is one", Some("10%"), 3, 1, 1),
+        ("all", Some("100%"), 8, 8, 8),
+    ] {
+        wave.max_in_flight = share.map(|share| share.parse().unwrap());
+        wave.canary = share.map(|share| share.parse().unwrap());
+        assert_eq!(
+            (in_flight(&wave, n), canary(&wave, n)),
+            (in_flight_expected, canary_expected),
+            "{sentence}"
+        );
+    }
+}
+
+#[test]
+fn the_rank_of_an_executor_is_another_one_in_every_plan() {
+    let ranked = |plan: u128| {
+        let mut ids: Vec<u128> = (1..=20).collect();
+        ids.sort_by_key(|id| rank(Uuid::from_u128(plan), Uuid::from_u128(*id)));
+        ids
+    };
+    assert_eq!(ranked(1), ranked(1));
+    assert_ne!(ranked(1), ranked(2));
+    let both = [[0_u8; 15].as_slice(), &[1], &[0; 15], &[2]].concat();
+    assert_eq!(rank(Uuid::from_u128(1), Uuid::from_u128(2)).as_slice(), Sha256::digest(both).as_slice());
+}
+
+#[test]
+fn of_plans_that_overlap_one_comes_first() {
+    for (sentence, plans, expected) in [
+        ("the older of equal ones", &[("a", 0, &[][..], &[][..]), ("b", 0, &[], &[])][..], "a b"),
+        ("the higher priority", &[("a", 0, &[], &[]), ("b", 1, &[], &[]), ("c", -1, &[], &[])], "b a c"),
+        ("an older one that yields comes after", &[("a", 0, &["b"], &[]), ("b", 0, &[], &[])], "b a"),
+        (
+            "over several",
+            &[("a", 0, &["b"], &[]), ("b", 0, &["c"], &[]), ("c", 0, &[], &[]), ("d", 0, &[], &[])],
+            "c b a d",
+        ),
+        ("priority weighs more than yielding", &[("a", 5, &["b"], &[]), ("b", 0, &[], &[])], "a b"),
+        ("yielding to who is gone means nothing", &[("a", 0, &["x"], &[]), ("b", 0, &[], &[])], "a b"),
+        ("yielding to oneself neither", &[("a", 0, &["a"], &[]), ("b", 0, &[], &[])], "a b"),
+        (
+            "a circle goes by age",
+            &[("a", 0, &["b"], &[]), ("b", 0, &["a"], &[]), ("c", 0, &[], &[])],
+            "c a b",
+        ),
+    ] {
+        let plans = Account::with_plans(plans).plans;
+        for turn in 0..plans.len() {
+            let mut given = plans.clone();
+            given.rotate_left(turn);
+            let order = order(given.iter().map(Standing::from));
+            let names: Vec<_> = order
+                .iter()
+                .map(|id| plans.iter().find(|plan| plan.id == *id).unwrap().name.as_str())
+                .collect();
+            assert_eq!(names.join(" "), expected, "{sentence}");
+        }
+    }
+}
+
+#[test]
+fn a_plan_yields_to_living_plans_that_do_not_yield_to_it() {
+    let yields = |names: &[&str], priority: i32| {
+        with(&[("/spec/yieldsTo", json!(names)), ("/spec/priority", json!(priority))])
+    };
+    let account = Account::with_plans(&[
+        ("a", 0, &["b"], &[]),
+        ("b", 0, &["c"], &[]),
+        ("c", 0, &["to-1.34"], &[]),
+        ("low", -3, &["to-1.34"], &[]),
+        ("high", 7, &["to-1.34"], &[]),
+    ]);
+    for (sentence, plan, path, said) in [
+        (
+            "a circle of two",
+            yields(&["c"], 0),
+            "spec.yieldsTo",
+            "but `to-1.34` yields to `c` yields to `to-1.34`",
+        ),
+        (
+            "of four",
+            yields(&["a"], 0),
+            "spec.yieldsTo",
+            "`to-1.34` yields to `a` yields to `b` yields to `c` yields to `to-1.34`",
+        ),
+        (
+            "a lower one",
+            yields(&["low"], 0),
+            "spec.yieldsTo[0]",
+            "`low` has -3 and this one 0, so this one comes first",
+        ),
+        (
+            "one that is not there",
+            yields(&["high", "x"], 0),
+            "spec.yieldsTo[1]",
+            "there is no `x`; there are: `a`, `b`, `c`, `low`, `high`",
+        ),
+        ("one twice", yields(&["a", "a"], 0), "spec.yieldsTo[1]", "`a` stands twice"),
+        ("too many", yields(&["a"; 17], 0), "spec.yieldsTo", "must be at most 16 plans, there are 17"),
+    ] {
+        let refused = refused(&account, &plan);
+        assert_eq!(refused.path, path, "{sentence}: {refused}");
+        assert!(refused.reason.contains(said), "{sentence}: {refused}");
+    }
+    assert!(account.check(&yields(&["high"], 0)).is_ok(), "which comes first anyway");
+    let account = Account::with_plans(&[("c", 1, &["to-1.34"], &[])]);
+    assert!(account.check(&yields(&["c"], 0)).is_ok(), "of different priorities there is no circle");
+}
+
+#[test]
+fn plans_that_have_the_same_executors_are_named_with_who_comes_first() {
+    let account = Account::with_plans(&[
+        ("older", 0, &[], &[1, 2]),
+        ("higher", 5, &[], &[11]),
+        ("lower", -1, &[], &[3, 21]),
+        ("elsewhere", 9, &[], &[21]),
+    ]);
+    let warnings = account.check(&plan()).unwrap().warnings;
+    assert_eq!(
+        warnings,
+        [
+            "plan `higher` (priority 5) has 1 executor of this one and comes first: `prod-11`",
+            "plan `older` (priority 0) has 2 executors of this one and comes first: `canary-1`, `canary-2`",
+            "this plan comes before plan `lower` (priority -1) and has 1 executor of it: `canary-3`",
+        ]
+    );
+    let all: Vec<u128> = (1..=18).collect();
+    let account = Account::with_plans(&[("all", 0, &[], &all)]);
+    let warnings = account.check(&plan()).unwrap().warnings;
+    assert_eq!(
+        warnings[1],
+        "other plans have all executors of this one: it does nothing until they have ended"
+    );
+}
+
+#[test]
+fn a_plan_without_rhyme_or_reason_is_refused_or_taken_and_never_a_crash() {
+    let seed = seed();
+    println!("NOVACULA_CRASH_SEED={seed}");
+    let mut dice = Dice::of(seed);
+    let account = Account::with_plans(&[("a", 0, &["to-1.34"], &[1, 11]), ("b", 3, &["b", "x"], &[2])]);
+    let places = [
+        "/metadata/name",
+        "/spec/targetVersion",
+        "/spec/priority",
+        "/spec/yieldsTo",
+        "/spec/executorKind",
+        "/spec/waves/0/name",
+        "/spec/waves/0/clusterSelector",
+        "/spec/waves/1/clusterSelector",
+        "/spec/waves/0/group",
+        "/spec/waves/0/maxInFlight",
+        "/spec/waves/0/canary",
+        "/spec/waves/0/maxFailed",
+        "/spec/waves/0/minSample",
+        "/spec/waves/0/gates",
+        "/spec/waves/0/window",
+        "/spec/waves/0/validation/healthCheckDuration",
+        "/spec/waves/1/validation",
+        "/spec/waves/1/name",
+    ];
+    let values = [
+        json!(null),
+        json!(""),
+        json!("canary"),
+        json!("1"),
+        json!("4294967295"),
+        json!(4_294_967_295_u32),
+        json!("0%"),
+        json!("100%"),
+        json!(-2_147_483_648),
+        json!(2_147_483_647),
+        json!("18446744073709551615.0.0"),
+        json!("18446744073709551615"),
+        json!("0.0.0"),
+        json!(["a", "b"]),
+        json!(["b"]),
+        json!([]),
+        json!({}),
+        json!({"matchLabels": {"ring": "prod"}}),
+        json!({"matchLabels": {"": ""}}),
+        json!({"matchExpressions": [{"key": "ring", "operator": "Exists"}]}),
+        json!("operator"),
+        json!("nobody"),
+        json!("30d"),
+        json!("9999999999h"),
+        json!("1ms"),
+        json!({"automated": true}),
+        json!([{"type": "approval"}, {"type": "http", "url": "http://[::1]:99999/"}]),
+        json!([{"type": "prometheus", "url": "http://\u{1b}", "severities": ["\n"]}]),
+        json!([{"type": "http", "url": "http://a:b@c"}]),
+        json!({"cron": "*/0 * * * *", "duration": "1h", "zone": "UTC"}),
+        json!({"cron": "0 2 29 2 *", "duration": "7d", "zone": "Asia/Kathmandu"}),
+        json!({"cron": "99 99 99 99 99", "duration": "1m", "zone": ""}),
+        json!("x".repeat(300)),
+        json!("\u{202e}"),
+    ];
+    let mut taken = 0;
+    for _ in 0..20_000 {
+        let mut changes: Vec<(&str, Value)> = Vec::new();
+        for _ in 0..=dice.below(3) {
+            changes.push((places[dice.below(places.len())], values[dice.below(values.len())].clone()));
+        }
+        changes.sort_by_key(|(place, _)| std::cmp::Reverse(place.len()));
+        let plan = with(&changes);
+        match account.check(&plan) {
+            Ok(_) => taken += 1,
+            Err(refused) => {
+                let sentence = refused.to_string();
+                let is_fine = !refused.path.is_empty() && !sentence.chars().any(char::is_control);
+                assert!(is_fine && sentence.len() < 2_000, "NOVACULA_CRASH_SEED={seed} {plan}: {sentence}");
+            }
+        }
+    }
+    assert!(taken > 100, "{taken}");
+    let everybody: BTreeSet<_> = account.executors.iter().map(|executor| executor.id).collect();
+    assert_eq!(everybody.len(), 13);
+}
