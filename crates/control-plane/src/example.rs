@@ -131,6 +131,9 @@ pub(crate) const DIFF: &str = r#"{
 pub(crate) const EVENTS: &str = "event: stage\nid: 7\ndata: {\"id\":7,\"attempt\":1,\"at\":\"2026-11-21T08:00:00Z\",\
     \"stage\":\"DOWNLOAD\",\"status\":\"UNDERWAY\",\"level\":\"INFO\",\"message\":\"DOWNLOAD UNDERWAY\"}\n\n";
 
+pub(crate) const PLAN_EVENTS: &str = "event: log\nid: 7\ndata: {\"id\":7,\"at\":\"2026-11-21T08:00:00Z\",\"level\":\"INFO\",\
+    \"wave\":\"canary\",\"executorName\":\"host-1\",\"message\":\"its upgrade to 1.5.0 was requested\"}\n\n";
+
 pub(crate) const STAGES: &str = r#"[{
     "attempt": 1, "stage": "DOWNLOAD", "status": "UNDERWAY", "startedAt": "2026-11-21T08:00:00Z",
     "events": [{

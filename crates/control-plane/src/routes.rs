@@ -8,6 +8,7 @@ mod fleet;
 mod groups;
 mod people;
 mod plan_documents;
+mod plan_events;
 mod plans;
 mod running;
 mod steering;
@@ -45,6 +46,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         calendar::operations(),
         plan_documents::operations(),
         plans::operations(),
+        plan_events::operations(),
         webhooks::operations(),
         running::operations(),
     ];

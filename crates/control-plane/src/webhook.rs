@@ -45,11 +45,27 @@ pub fn event_of(entry: &Activity) -> Option<WebhookEvent> {
 /// What is sent of an entry that is an event.
 #[must_use]
 pub fn payload(event: WebhookEvent, entry: &Activity) -> String {
-    let mut data = json!({
-        "upgradeId": entry.target, "executorName": entry.name, "actor": entry.actor, "reason": entry.reason,
-        "activityId": entry.id,
-    });
-    let told = ["executorId", "fromVersion", "targetVersion", "stage", "status", "error"];
+    let (id, name, told): (_, _, &[&str]) = match event {
+        WebhookEvent::PlanHalted
+        | WebhookEvent::PlanPaused
+        | WebhookEvent::PlanApprovalWanted
+        | WebhookEvent::PlanWavePassed
+        | WebhookEvent::PlanCompleted
+        | WebhookEvent::PlanRolledBack => ("planId", "planName", &["wave"]),
+        WebhookEvent::UpgradeStarted
+        | WebhookEvent::UpgradeCompleted
+        | WebhookEvent::UpgradeFailed
+        | WebhookEvent::UpgradeRolledBack
+        | WebhookEvent::UpgradeApprovalWanted
+        | WebhookEvent::WebhookTest => (
+            "upgradeId",
+            "executorName",
+            &["executorId", "fromVersion", "targetVersion", "stage", "status", "error"],
+        ),
+    };
+    let mut data = json!({"actor": entry.actor, "reason": entry.reason, "activityId": entry.id});
+    data[id] = entry.target.clone().into();
+    data[name] = entry.name.clone().into();
     for name in told {
         data[name] = entry.after.as_ref().map_or(json!(null), |after| after[name].clone());
     }
@@ -164,6 +180,35 @@ mod tests {
         ] {
             assert_eq!(event_of(&entry(action, json!({"stage": stage}))), expected, "{action} {stage}");
         }
+    }
+
+    #[test]
+    fn what_happens_to_a_plan_is_told_with_its_wave_and_why() {
+        for (action, word) in [
+            (Action::PlanHalted, "plan.halted"),
+            (Action::PlanPaused, "plan.paused"),
+            (Action::PlanApprovalWanted, "plan.approvalWanted"),
+            (Action::PlanWavePassed, "plan.wavePassed"),
+            (Action::PlanCompleted, "plan.completed"),
+            (Action::PlanRolledBack, "plan.rolledBack"),
+        ] {
+            let told = entry(action, json!({"wave": "canary", "state": "halted"}));
+            let event = event_of(&told).unwrap_or_else(|| panic!("{action} is an event"));
+            let sent: serde_json::Value = payload(event, &told).parse().unwrap();
+            let expected = json!({
+                "type": word, "timestamp": "2026-11-21T08:00:00.123Z", "data": {
+                    "planId": "u", "planName": "host-1", "wave": "canary", "reason": "it ended three times",
+                    "actor": "executor host-1", "activityId": 7,
+                },
+            });
+            assert_eq!(sent, expected);
+        }
+        for action in [Action::PlanApplied, Action::PlanResumed, Action::PlanApproved, Action::PlanDeleted] {
+            assert_eq!(event_of(&entry(action, json!({"wave": null}))), None, "{action}");
+        }
+        let whole = entry(Action::PlanCompleted, json!({"wave": null}));
+        let sent: serde_json::Value = payload(WebhookEvent::PlanCompleted, &whole).parse().unwrap();
+        assert_eq!(sent["data"]["wave"], json!(null), "it is there, and it is no wave's");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod explanation;
 mod fleet_document;
 mod fleet_groups;
 mod fleet_plans;
+mod fleet_progress;
 mod freezes;
 mod keys;
 mod page;
@@ -44,6 +45,7 @@ pub use fleet_plans::{
     DryMember, DryWave, FleetPlan, Gate, GateOutcome, GateSkip, MemberOutcome, PlanApproval, PlanDryRun,
     PlanEvent, PlanMember, PlanRollback, PlanState, Wave, WaveCounts, WaveState,
 };
+pub use fleet_progress::PlanProgress;
 pub use freezes::{Freeze, FreezeRequest};
 pub use keys::{
     EnrolmentToken, EnrolmentTokenRequest, ExecutorKey, ExecutorKeyRequest, ExecutorKeyRotation,

@@ -1,35 +1,23 @@
 //! `GET /api/v1/upgrades/{id}/events` as server-sent events, and `/events/stages` as a list grouped by stage.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use novacula_protocol::Status;
 use novacula_protocol::people::{StageEvents, UpgradeEvent};
-use tokio::sync::watch;
-use tokio::time::sleep;
 use uuid::Uuid;
 
+use super::stream::{IsOver, PORTION, Queue, Story, last_event_id, nothing_more, tell};
 use crate::app::App;
 use crate::extract::Id;
 use crate::problem::{Answer, ApiError};
 use crate::store::Person;
 
-/// So many events are read at once.
-const PORTION: u32 = 200;
 /// All that one upgrade can have: its log is bounded, and its moves are few.
 const ALL: u32 = 100_000;
-/// What happens in between is read together.
-const PACE: Duration = Duration::from_millis(250);
-/// Bytes are not worth a commit, so nobody tells of them.
-const LOOK_AT_BYTES: Duration = Duration::from_secs(1);
 
 pub(crate) async fn by_stage(
     State(app): State<Arc<App>>,
@@ -49,91 +37,42 @@ pub(crate) async fn follow(
 ) -> Answer<Response> {
     let known =
         app.store.upgrade(person.account_id, id).await?.ok_or_else(|| ApiError::not_found("upgrade"))?;
-    let last = headers.get("last-event-id").map(|value| value.to_str().ok()?.parse().ok());
-    let last: Option<u64> = match last {
-        Some(None) => return Err(ApiError::invalid("`Last-Event-ID` must be the id of an event, a number")),
-        Some(last) => last,
-        None => None,
-    };
-    if last.is_some() && !known.is_open() && app.store.events(id, last.unwrap_or(0), 1).await?.is_empty() {
-        return Ok(StatusCode::NO_CONTENT.into_response());
+    let last = last_event_id(&headers)?;
+    let behind = last.unwrap_or(0);
+    if last.is_some() && !known.is_open() && app.store.events(id, behind, 1).await?.is_empty() {
+        return Ok(nothing_more());
     }
-    let follower = Follower {
-        commits: app.store.watch_commits(),
-        app,
-        account_id: person.account_id,
-        id,
-        last: last.unwrap_or(0),
-        bytes: None,
-        queue: VecDeque::new(),
-        is_over: false,
-    };
-    let events = stream::unfold(follower, |mut follower| async move {
-        let event = follower.next().await?;
-        Some((Ok::<_, Infallible>(event), follower))
-    });
-    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+    Ok(tell(app, OfUpgrade { account_id: person.account_id, id, last: behind, bytes: None }))
 }
 
-struct Follower {
-    app: Arc<App>,
-    commits: watch::Receiver<u64>,
+struct OfUpgrade {
     account_id: Uuid,
     id: Uuid,
     last: u64,
     bytes: Option<(u64, u64)>,
-    queue: VecDeque<Event>,
-    is_over: bool,
 }
 
-impl Follower {
-    async fn next(&mut self) -> Option<Event> {
-        let ending = self.app.ending.clone();
-        loop {
-            if let Some(event) = self.queue.pop_front() {
-                return Some(event);
-            }
-            if self.is_over || ending.is_cancelled() {
-                return None;
-            }
-            self.commits.mark_unchanged();
-            self.look().await?;
-            if !self.queue.is_empty() {
-                continue;
-            }
-            tokio::select! {
-                () = ending.cancelled() => return None,
-                () = sleep(LOOK_AT_BYTES) => {}
-                changed = self.commits.changed() => {
-                    changed.ok()?;
-                    sleep(PACE).await;
-                }
-            }
-        }
-    }
-
-    /// Queues what is new. The upgrade is read before its events, so that its end never overtakes them.
-    async fn look(&mut self) -> Option<()> {
-        let upgrade = self.app.store.upgrade(self.account_id, self.id).await.ok()??;
-        let events = self.app.store.events(self.id, self.last, PORTION).await.ok()?;
+impl Story for OfUpgrade {
+    async fn look(&mut self, app: &App, queue: &mut Queue) -> Option<IsOver> {
+        let upgrade = app.store.upgrade(self.account_id, self.id).await.ok()??;
+        let events = app.store.events(self.id, self.last, PORTION).await.ok()?;
         let has_more = events.len() >= PORTION as usize;
         for event in events {
             self.last = event.id;
             let name = if event.status.is_some() { "stage" } else { "log" };
-            let sent = Event::default().event(name).id(event.id.to_string());
-            self.queue.push_back(sent.json_data(&event).ok()?);
+            queue.push(name, Some(event.id), &event)?;
         }
         let is_open = upgrade.is_open();
-        let progress = super::progress::progress(&self.app, upgrade).await.ok()?;
+        let progress = super::progress::progress(app, upgrade).await.ok()?;
         let bytes = (progress.bytes_done, progress.bytes_total);
         if self.bytes.replace(bytes) != Some(bytes) {
-            self.queue.push_back(Event::default().event("progress").json_data(&progress).ok()?);
+            queue.push("progress", None, &progress)?;
         }
-        self.is_over = !is_open && !has_more;
-        if self.is_over {
-            self.queue.push_back(Event::default().event("end").json_data(&progress).ok()?);
+        let is_over = !is_open && !has_more;
+        if is_over {
+            queue.push("end", None, &progress)?;
         }
-        Some(())
+        Some(IsOver(is_over))
     }
 }
 

@@ -16,14 +16,16 @@ use crate::store::{GateOf, GateToAsk, StoreError};
 const AT_ONCE: usize = 16;
 /// By the clock of the control plane.
 const ASK_EVERY_MS: u64 = 15_000;
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// However fast the clock of a simulation is.
+const NOT_BELOW: Duration = Duration::from_millis(20);
 /// Until a store that cannot keep what a probe said is asked with another: nobody shall be stormed meanwhile.
 const STORE_IN_TROUBLE: Duration = Duration::from_secs(15);
 
 /// Runs until it is dropped.
 pub(crate) async fn run(app: Arc<App>) {
     let mut under_way = UnderWay::default();
-    let mut look = interval(LOOK_EVERY);
+    let mut look = interval(app.clock.wait(LOOK_EVERY, NOT_BELOW));
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {

@@ -77,6 +77,7 @@ const WHO: &[(&str, &str)] = &[
     ("showDiff",                "+   +   +   +   +   401 401 401"),
     ("showDiffSummary",         "+   +   +   +   +   401 401 401"),
     ("followUpgrade",           "+   +   +   +   +   401 401 401"),
+    ("followPlan",              "+   +   +   +   +   401 401 401"),
     ("listStages",              "+   +   +   +   +   401 401 401"),
     ("showSteps",               "+   +   +   +   +   401 401 401"),
     ("acknowledgePrerequisite", "+   +   +   403 403 401 401 401"),

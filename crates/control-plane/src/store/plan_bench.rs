@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::column::{Json, Time, Word};
-use super::{Store, plan_events, plan_gates};
+use super::{Person, PlanAsk, PlanSteer, Sights, Store, plan_events, plan_gates};
 
 /// A document with these waves.
 pub(crate) fn document(name: &str, waves: &Value) -> FleetUpgradePlan {
@@ -90,6 +90,12 @@ impl Store {
         })
         .await
         .unwrap();
+    }
+
+    /// A person halts a plan.
+    pub(crate) async fn halt_plan(&self, by: Person, plan_id: Uuid, reason: &str, now: Timestamp) {
+        let steer = PlanSteer { plan_id, by, ask: PlanAsk::Halt, reason: reason.to_owned(), now };
+        self.steer_plan(steer, Sights::none()).await.unwrap().unwrap();
     }
 
     /// Changes anything else.

@@ -80,6 +80,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("showDiff", "upgrade diff"),
     ("showDiffSummary", "upgrade diff"),
     ("followUpgrade", "upgrade events"),
+    ("followPlan", "fleet watch"),
     ("listStages", "upgrade events"),
     ("showFourEyes", "four-eyes show"),
     ("setFourEyes", "four-eyes set"),

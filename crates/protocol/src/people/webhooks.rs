@@ -1,4 +1,4 @@
-//! Webhooks: who is told of upgrades, signed after the Standard Webhooks specification, and what became of it.
+//! Webhooks: who is told of upgrades and plans, signed after the Standard Webhooks specification, and what became of it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

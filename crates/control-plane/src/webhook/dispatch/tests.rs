@@ -7,8 +7,10 @@ use tokio::task::JoinHandle;
 use novacula_protocol::people::WebhookEvent;
 
 use super::*;
-use crate::in_process::{ControlPlane, reported};
+use crate::in_process::{ControlPlane, OWNER, reported};
 use crate::outgoing::receiver::{Receiver, Reply, status, until};
+use crate::secrets::SecretHash;
+use crate::store::plan_bench::document;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -103,6 +105,30 @@ async fn an_upgrade_is_told_from_its_start_to_its_end_signed_and_once() {
         assert_eq!((&delivery["status"], &delivery["lastStatus"]), (&json!("delivered"), &json!(200)));
         assert_eq!(ids.iter().filter(|id| delivery["id"] == **id).count(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_plan_that_halts_is_told_to_those_who_want_to_hear_it() {
+    let control_plane = ControlPlane::start().await;
+    let app = &control_plane.app;
+    let (wants, wants_not) = (Receiver::start(|_| status(200)), Receiver::start(|_| status(200)));
+    for (there, event) in [(&wants, "plan.halted"), (&wants_not, "plan.completed")] {
+        control_plane.post("/api/v1/webhooks", json!({"url": there.url(), "events": [event]})).await.ok();
+    }
+    let by = app.store.by_token(SecretHash::of(OWNER), app.clock.now()).await.unwrap().unwrap().person;
+    let (plan_id, now) = (app.clock.new_id(), app.clock.now());
+    app.store.put_plan(by.account_id, plan_id, document("to 1.1", &json!([{"name": "canary"}])), now).await;
+    let actor = by.name.clone();
+    app.store.halt_plan(by, plan_id, "disks fill up", now).await;
+    let running = dispatcher(&control_plane);
+    let told = wants.after(1).await.remove(0).json();
+    until("all is kept", async || app.store.pending_deliveries().await == Ok(0)).await;
+    running.abort();
+    assert_eq!(told["type"], "plan.halted");
+    let data = &told["data"];
+    assert_eq!((&data["planId"], &data["planName"]), (&json!(plan_id), &json!("to 1.1")));
+    assert_eq!((&data["reason"], &data["actor"]), (&json!("disks fill up"), &json!(actor)));
+    assert_eq!((wants.received().len(), wants_not.received().len()), (1, 0));
 }
 
 #[tokio::test]
