@@ -69,6 +69,7 @@ fn a_bad_value_stops_the_start_with_one_line_that_names_it() {
         ("PUBLIC_URL", "ftp://x", "a URL"),
         ("LOG_FORMAT", "xml", "json or text"),
         ("WEBHOOK_ALLOW_PRIVATE", "1", "true or false"),
+        ("GATE_ALLOW_PRIVATE", "yes", "true or false"),
         ("TEST_CLOCK", "fast", "SPEED@TIMESTAMP"),
         ("TEST_KEY", "/nowhere", "a minisign public key"),
     ] {

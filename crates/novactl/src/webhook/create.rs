@@ -6,7 +6,7 @@ use crate::control_plane::ControlPlane;
 use crate::ending::Ending;
 use crate::terminal::Terminal;
 
-/// Have somebody told of upgrades, and get the secret that signs what is sent
+/// Have somebody told of upgrades and plans, and get the secret that signs what is sent
 #[derive(Debug, clap::Args)]
 pub struct Create {
     /// Where to; https, and it may hold a secret

@@ -8,12 +8,18 @@ use crate::samples::{self, EXECUTOR};
 
 const WEBHOOK: &str = "01900000-0000-7000-8000-000000000004";
 const DELIVERY: &str = "01900000-0000-7000-8000-000000000005";
-const ALL: [&str; 5] = [
+const ALL: [&str; 11] = [
     "upgrade.started",
     "upgrade.completed",
     "upgrade.failed",
     "upgrade.rolledBack",
     "upgrade.approvalWanted",
+    "plan.halted",
+    "plan.paused",
+    "plan.approvalWanted",
+    "plan.wavePassed",
+    "plan.completed",
+    "plan.rolledBack",
 ];
 
 fn webhook() -> Value {
