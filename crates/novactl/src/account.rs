@@ -11,6 +11,7 @@ use novacula_protocol::people::{Account, SuspensionRequest};
 use crate::control_plane::ControlPlane;
 use crate::ending::{Ending, Failure};
 use crate::executor::is_id;
+use crate::named::Kind;
 use crate::terminal::Terminal;
 
 const ACCOUNTS: &str = "/accounts";
@@ -37,18 +38,12 @@ impl Command {
     }
 }
 
+const KIND: Kind = Kind { path: ACCOUNTS, noun: "account", one: "an account", listed_by: "account list" };
+
 /// One account, by its id or its name.
-fn find(control_plane: &ControlPlane, name_or_id: &str) -> Result<Account, Failure> {
-    let all: Vec<Account> = control_plane.all(ACCOUNTS, &[])?;
-    let is_it = |account: &Account| {
-        account.name.eq_ignore_ascii_case(name_or_id) || is_id(name_or_id) && account.id == name_or_id
-    };
-    all.into_iter().find(is_it).ok_or_else(|| {
-        let sentence = format!(
-            "expected the name or the id of an account, none is called `{name_or_id}`: see `novactl account list`"
-        );
-        Failure::new(Ending::Failed, "account_not_found", sentence)
-    })
+fn find(control_plane: &ControlPlane, asked: &str) -> Result<Account, Failure> {
+    let is_it = |it: &Account| it.name.eq_ignore_ascii_case(asked) || is_id(asked) && it.id == asked;
+    KIND.find(control_plane, asked, is_it)
 }
 
 /// Suspends or resumes an account.

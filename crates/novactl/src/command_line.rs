@@ -13,17 +13,18 @@ use crate::control_plane::ControlPlane;
 use crate::ending::{Ending, Failure, wrong_usage};
 use crate::terminal::Terminal;
 use crate::{
-    account, activity, batch, executor, four_eyes, freeze, release, token, upgrade, user, webhook, window,
+    account, activity, batch, executor, fleet, four_eyes, freeze, release, token, upgrade, user, webhook,
+    window,
 };
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 done, 1 failed (also: a watched upgrade did not complete), 2 wrong usage, 3 nothing to do, \
+Exit codes: 0 done, 1 failed (also: a watched upgrade did not complete, a watched plan was halted), 2 wrong usage, 3 nothing to do, \
 4 refused by policy.
 
 Your token comes from --token-file or from the variable NOVACULA_TOKEN, never from the command line: every user of a \
 machine can read the command lines of all others.";
 
-/// Publish releases, enrol executors, request and watch upgrades
+/// Publish releases, enrol executors, request and watch upgrades, of one or of a whole fleet
 #[derive(Debug, Parser)]
 #[command(name = "novactl", version, after_help = AFTER_HELP)]
 pub struct CommandLine {
@@ -58,6 +59,9 @@ enum Command {
     /// Upgrade many executors, and see who needs it
     #[command(subcommand)]
     Batch(batch::Command),
+    /// Take a fleet to a version, wave by wave: apply, watch, halt and roll back plans
+    #[command(subcommand)]
+    Fleet(fleet::Command),
     /// Let a second person approve upgrades
     #[command(subcommand)]
     FourEyes(four_eyes::Command),
@@ -102,6 +106,7 @@ impl CommandLine {
             Command::Activity(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Window(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Batch(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
+            Command::Fleet(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::FourEyes(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Freeze(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Upgrade(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),

@@ -108,6 +108,18 @@ impl ControlPlane {
         self.send(&Method::POST, path, body)
     }
 
+    /// Sends a text as it is, for example a document; the value comes with the status of the answer.
+    pub fn post_text<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        content_type: &str,
+        text: &[u8],
+    ) -> Result<(u16, T), Failure> {
+        let request = self.http.post(self.address(path)).header(header::AUTHORIZATION, self.bearer());
+        let answer = self.read(request.header(header::CONTENT_TYPE, content_type).send(text))?;
+        Ok((answer.status, answer.value(&format!("POST {path}"), self.url())?))
+    }
+
     /// Asks for something to be changed.
     pub fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
         self.send(&Method::PATCH, path, body)

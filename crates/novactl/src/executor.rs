@@ -6,12 +6,15 @@ mod enroll;
 mod enrolment_token;
 mod explain;
 mod key;
+mod label;
 mod list;
 mod new_file;
 mod preflight;
 mod revisions;
 mod show;
 mod windows;
+
+pub use list::word as presence_word;
 
 use novacula_protocol::people::Executor;
 
@@ -32,6 +35,7 @@ pub enum Command {
     /// List and end the tokens that executors are enrolled with
     #[command(subcommand)]
     EnrolmentToken(enrolment_token::Command),
+    Label(label::Label),
     List(list::List),
     Preflight(preflight::Ask),
     Revisions(revisions::Revisions),
@@ -49,6 +53,7 @@ impl Command {
             Self::Explain(explain) => explain.run(control_plane, terminal),
             Self::Key(command) => command.run(control_plane, terminal),
             Self::EnrolmentToken(command) => command.run(control_plane, terminal),
+            Self::Label(label) => label.run(control_plane, terminal),
             Self::List(list) => list.run(control_plane, terminal),
             Self::Preflight(ask) => ask.run(control_plane, terminal),
             Self::Revisions(revisions) => revisions.run(control_plane, terminal),

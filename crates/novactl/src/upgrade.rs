@@ -11,6 +11,7 @@ mod steps;
 mod watch;
 
 pub use request::confirm;
+pub use show::log_line;
 
 use indicatif::HumanBytes;
 use novacula_protocol::Progress;

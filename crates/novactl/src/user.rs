@@ -11,6 +11,7 @@ use novacula_protocol::people::{Role, User, UserWithPassword};
 use crate::control_plane::ControlPlane;
 use crate::ending::{Ending, Failure};
 use crate::executor::is_id;
+use crate::named::Kind;
 use crate::terminal::Terminal;
 
 const USERS: &str = "/users";
@@ -37,19 +38,12 @@ impl Command {
     }
 }
 
+const KIND: Kind = Kind { path: USERS, noun: "user", one: "a user of this account", listed_by: "user list" };
+
 /// One user of the account, by id or by name.
-fn find(control_plane: &ControlPlane, name_or_id: &str) -> Result<User, Failure> {
-    let all: Vec<User> = control_plane.all(USERS, &[])?;
-    let is_it = |user: &User| {
-        user.name.eq_ignore_ascii_case(name_or_id) || is_id(name_or_id) && user.id == name_or_id
-    };
-    all.into_iter().find(is_it).ok_or_else(|| {
-        let sentence = format!(
-            "expected the name or the id of a user of this account, none is called `{name_or_id}`: \
-             see `novactl user list`"
-        );
-        Failure::new(Ending::Failed, "user_not_found", sentence)
-    })
+fn find(control_plane: &ControlPlane, asked: &str) -> Result<User, Failure> {
+    let is_it = |it: &User| it.name.eq_ignore_ascii_case(asked) || is_id(asked) && it.id == asked;
+    KIND.find(control_plane, asked, is_it)
 }
 
 /// What the list and every change show.

@@ -14,6 +14,7 @@ use novacula_protocol::people::{Opening, Selector, Window, WindowRequest};
 use crate::control_plane::ControlPlane;
 use crate::durations;
 use crate::ending::{Ending, Failure};
+use crate::named::Kind;
 use crate::terminal::Terminal;
 
 const WINDOWS: &str = "/windows";
@@ -74,19 +75,11 @@ impl When {
     }
 }
 
+const KIND: Kind = Kind { path: WINDOWS, noun: "window", one: "a window", listed_by: "window list" };
+
 /// One window, by its name or its id.
-fn find(control_plane: &ControlPlane, name_or_id: &str) -> Result<Window, Failure> {
-    let windows: Vec<Window> = control_plane.all(WINDOWS, &[])?;
-    let is_it = |window: &Window| window.name == name_or_id || window.id.as_deref() == Some(name_or_id);
-    windows.into_iter().find(is_it).ok_or_else(|| {
-        Failure::new(
-            Ending::Failed,
-            "window_not_found",
-            format!(
-                "expected the name or the id of a window, none is called `{name_or_id}`: see `novactl window list`"
-            ),
-        )
-    })
+fn find(control_plane: &ControlPlane, asked: &str) -> Result<Window, Failure> {
+    KIND.find(control_plane, asked, |it: &Window| it.name == asked || it.id.as_deref() == Some(asked))
 }
 
 fn show(terminal: &Terminal, window: &Window) -> anyhow::Result<()> {

@@ -31,6 +31,10 @@ pub struct List {
     /// Only those with this label; may be given again
     #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
     label: Vec<(String, String)>,
+
+    /// Only those that the group of this name takes: see `novactl fleet group list`
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
 }
 
 impl List {
@@ -43,6 +47,7 @@ impl List {
         query.extend(version.as_deref().map(|version| ("version", version)));
         let labels: Vec<_> = self.label.iter().map(|(key, value)| format!("{key}={value}")).collect();
         query.extend(labels.iter().map(|label| ("label", label.as_str())));
+        query.extend(self.group.as_deref().map(|group| ("group", group)));
         let mut items: Vec<Executor> = control_plane.all(super::EXECUTORS, &query)?;
         items.retain(|executor| self.matches(executor));
         items.sort_by(|a, b| a.name.cmp(&b.name));

@@ -1,5 +1,7 @@
 //! `novactl executor show`
 
+use std::collections::BTreeMap;
+
 use novacula_protocol::people::{AvailableRelease, Executor};
 use novacula_protocol::sync::Support;
 
@@ -25,12 +27,13 @@ impl Show {
             facts(terminal, &executor)?;
             available(terminal, "upgrades", executor.available_upgrades.as_deref())?;
             available(terminal, "downgrades", executor.available_downgrades.as_deref())?;
+            plans(terminal, &executor)?;
         }
         Ok(Ending::Done)
     }
 }
 
-fn facts(terminal: &Terminal, executor: &Executor) -> anyhow::Result<()> {
+pub fn facts(terminal: &Terminal, executor: &Executor) -> anyhow::Result<()> {
     let support = match executor.support {
         Support::InWindow => "in window",
         Support::Deprecated => "deprecated: one major version behind the control plane",
@@ -47,8 +50,11 @@ fn facts(terminal: &Terminal, executor: &Executor) -> anyhow::Result<()> {
     terminal.fact("last seen", executor.last_seen_at.to_string())?;
     terminal.fact("restarts", executor.restarts.to_string())?;
     if !executor.labels.is_empty() {
-        let labels: Vec<_> = executor.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        terminal.fact("labels", labels.join(" "))?;
+        terminal.fact("labels", pairs(&executor.labels))?;
+    }
+    if let Some(by_people) = executor.labels_by_people.as_ref().filter(|labels| !labels.is_empty()) {
+        terminal.fact("by people", pairs(by_people))?;
+        terminal.fact("by its host", pairs(executor.host_labels.as_ref().unwrap_or(&executor.labels)))?;
     }
     if let Some(held) = &executor.held {
         let until = held.until.map(|until| format!(" (until {until})")).unwrap_or_default();
@@ -58,6 +64,31 @@ fn facts(terminal: &Terminal, executor: &Executor) -> anyhow::Result<()> {
         terminal.fact("upgrade", id)?;
     }
     Ok(())
+}
+
+fn pairs(labels: &BTreeMap<String, String>) -> String {
+    let pairs: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    if pairs.is_empty() { "none".to_owned() } else { pairs.join(" ") }
+}
+
+/// The wave it is in, fixed when that began, beside the one that its labels would put it into now.
+pub fn plans(terminal: &Terminal, executor: &Executor) -> anyhow::Result<()> {
+    let Some(plans) = executor.plans.as_ref().filter(|plans| !plans.is_empty()) else { return Ok(()) };
+    terminal.line("plans:")?;
+    let none = || "none".to_owned();
+    let rows: Vec<_> = plans
+        .iter()
+        .map(|plan| {
+            [
+                format!("  {}", plan.plan_name),
+                plan.wave.clone().unwrap_or_else(none),
+                plan.wave_by_labels.clone().unwrap_or_else(none),
+                plan.outcome.as_ref().map(crate::fleet::word).unwrap_or_default(),
+                plan.reason.clone(),
+            ]
+        })
+        .collect();
+    terminal.table(["  PLAN", "WAVE", "WAVE BY LABELS NOW", "OUTCOME", "REASON"], &rows)
 }
 
 fn available(terminal: &Terminal, what: &str, releases: Option<&[AvailableRelease]>) -> anyhow::Result<()> {

@@ -11,20 +11,20 @@ use crate::novactl::{Run, command, run};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-struct Way {
-    control_plane: ControlPlane,
-    dir: TempDir,
+pub struct Way {
+    pub control_plane: ControlPlane,
+    pub dir: TempDir,
 }
 
 /// An executor that only says what it is told to say.
-struct Executor {
+pub struct Executor {
     url: String,
     key: String,
     name: &'static str,
 }
 
 impl Executor {
-    fn sync(&self, version: &str, upgrade: &Value) -> Value {
+    pub fn sync(&self, version: &str, upgrade: &Value) -> Value {
         let body = json!({
             "name": self.name, "kind": "agent", "currentVersion": version, "channel": "stable",
             "target": builds::target(), "labels": {}, "bootId": "b", "restarts": 0, "held": null,
@@ -33,7 +33,7 @@ impl Executor {
         self.say(&body)
     }
 
-    fn say(&self, body: &Value) -> Value {
+    pub fn say(&self, body: &Value) -> Value {
         let mut answer = ureq::post(format!("{}/api/v1/syncExecutor", self.url))
             .header("authorization", format!("Bearer {}", self.key))
             .send(body.to_string().as_bytes())
@@ -42,7 +42,7 @@ impl Executor {
     }
 
     /// Waits for a spec, then says each of these stages in turn; the last with this version running.
-    fn carry_out(&self, from: &str, stages: &[(&str, &str, Value)], end: &str) {
+    pub fn carry_out(&self, from: &str, stages: &[(&str, &str, Value)], end: &str) {
         let spec = wait_for("the executor is offered an upgrade", LIMIT, || {
             Some(self.sync(from, &Value::Null)["pendingUpgrade"].clone()).filter(|spec| !spec.is_null())
         });
@@ -60,18 +60,18 @@ impl Executor {
 }
 
 impl Way {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { control_plane: ControlPlane::start(), dir: tempfile::tempdir().unwrap() }
     }
 
-    fn novactl(&self, arguments: &[&str]) -> Run {
+    pub fn novactl(&self, arguments: &[&str]) -> Run {
         run(command(&builds::novactl())
             .env("NOVACULA_URL", self.control_plane.url())
             .env("NOVACULA_TOKEN", self.control_plane.owner().token())
             .args(arguments))
     }
 
-    fn artifact(&self, version: &str) -> PathBuf {
+    pub fn artifact(&self, version: &str) -> PathBuf {
         let path = self.dir.path().join(version);
         std::fs::write(&path, format!("bytes of {version}")).unwrap();
         let signature = Signer::trusted().sign_agent(&path, version);
@@ -79,12 +79,12 @@ impl Way {
         path
     }
 
-    fn publish(&self, version: &str, artifact: &Path, more: &[&str]) -> Run {
+    pub fn publish(&self, version: &str, artifact: &Path, more: &[&str]) -> Run {
         let line = [&["release", "publish", "--version", version, artifact.to_str().unwrap()], more].concat();
         self.novactl(&line)
     }
 
-    fn enrol(&self, name: &'static str, version: &str) -> Executor {
+    pub fn enrol(&self, name: &'static str, version: &str) -> Executor {
         let said = self.novactl(&["executor", "enroll", name, "--json"]);
         assert_eq!(said.code, 0, "{said:?}");
         let key = said.json()["secret"].as_str().unwrap().to_owned();

@@ -11,6 +11,8 @@ mod command_line;
 mod control_plane;
 mod coverage;
 mod executors;
+mod fleet;
+mod fleet_groups;
 mod freezes;
 mod novactl;
 mod people;
