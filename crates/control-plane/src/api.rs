@@ -16,6 +16,7 @@ pub(crate) mod four_eyes;
 pub(crate) mod freezes;
 pub(crate) mod groups;
 pub(crate) mod health;
+pub(crate) mod plan_check;
 pub(crate) mod plan_documents;
 pub(crate) mod plan_events;
 pub(crate) mod plans;

@@ -15,7 +15,6 @@ pub mod back;
 pub mod gates;
 pub mod limits;
 pub mod member;
-pub mod share;
 
 use jiff::Timestamp;
 use novacula_protocol::people::{Gate, GateOutcome, GateSpec, MemberOutcome, WaveSpec};

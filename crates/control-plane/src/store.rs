@@ -68,6 +68,7 @@ pub use freezes::FreezeRefused;
 pub use groups::GroupRefused;
 pub use personal_tokens::NewToken;
 pub use plan_gates::{GateOf, GateToAsk};
+pub use plan_overlap::LivingPlan;
 pub use plan_rows::Plan;
 pub use plan_sights::{Sight, Sights};
 pub use plan_steering::{PlanAsk, PlanRefused, PlanSteer};

@@ -14,13 +14,15 @@ use serde::de::DeserializeOwned;
 use serde::de::value::{Error as WordError, StrDeserializer};
 use uuid::Uuid;
 
+use super::plan_check;
 use crate::app::App;
 use crate::clock::after_ms;
 use crate::extract::{Body, Id, ListQuery, PlanDocument, word};
 use crate::in_plan;
+use crate::plan_document;
 use crate::problem::{Answer, ApiError};
 use crate::reason::{Reason, checked_reason};
-use crate::rollout::{gates, share};
+use crate::rollout::gates;
 use crate::selector::takes;
 use crate::store::{
     MembersListed, Person, Plan, PlanAsk, PlanRefused, PlanShown, PlanSteer, Sights, StoreError,
@@ -31,11 +33,19 @@ pub(crate) async fn apply(
     person: Person,
     PlanDocument(document): PlanDocument,
 ) -> Answer<(StatusCode, Json<FleetPlan>)> {
-    let checked = checked(&document)?;
+    let account_id = person.account_id;
+    let name = document.metadata.name.clone();
+    // What was asked before is not asked anew, whatever has become of its release meanwhile.
+    let living = app.store.plans_alive(account_id).await?.into_iter().map(|living| living.plan);
+    if let Some(known) = living.into_iter().find(|known| known.document == document) {
+        return Ok((StatusCode::OK, Json(one(&app, account_id, known.id).await?)));
+    }
+    let gathered = plan_check::gathered(&app, account_id, &name).await?;
+    let checked = plan_check::checked(&app, &gathered, &document)?;
     let plan = Plan {
         id: app.clock.new_id(),
         account_id: person.account_id,
-        name: document.metadata.name.clone(),
+        name,
         executor_kind: document.spec.executor_kind,
         target_version: checked.target_version,
         state: PlanState::Running,
@@ -47,7 +57,6 @@ pub(crate) async fn apply(
         ended_at: None,
         document,
     };
-    let account_id = person.account_id;
     let (id, is_new) = app.add_plan(person, plan).await??;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(one(&app, account_id, id).await?)))
@@ -244,8 +253,8 @@ impl View {
                 healthy_since: row.healthy_since,
                 soaks_until,
                 passed_at: row.passed_at,
-                max_in_flight: share::in_flight(spec, counts.total),
-                canary: share::canary(spec, counts.total),
+                max_in_flight: plan_document::in_flight(spec, counts.total),
+                canary: plan_document::canary(spec, counts.total),
                 gates: shown_gates(spec, row.wave, &gates),
                 counts,
             }
@@ -270,7 +279,7 @@ impl View {
 
     /// How many the wave would take if it began now.
     fn count(&self, plan: &Plan, spec: &WaveSpec) -> u32 {
-        let Some(selector) = spec.selector(&self.groups) else { return 0 };
+        let Some(selector) = plan_document::selector_of(spec, &self.groups) else { return 0 };
         let all = self.sights.by_id.values().filter(|sight| sight.kind == plan.executor_kind);
         u32::try_from(all.filter(|sight| takes(&selector, &sight.labels)).count()).unwrap_or(u32::MAX)
     }
@@ -311,13 +320,3 @@ impl From<PlanRefused> for ApiError {
 
 #[cfg(test)]
 mod tests;
-
-struct Checked {
-    target_version: semver::Version,
-    warnings: Vec<String>,
-}
-
-fn checked(document: &novacula_protocol::people::FleetUpgradePlan) -> Answer<Checked> {
-    let target_version = document.spec.target_version.parse().map_err(|_| ApiError::invalid("interim"))?;
-    Ok(Checked { target_version, warnings: Vec::new() })
-}

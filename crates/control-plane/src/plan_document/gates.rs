@@ -6,8 +6,8 @@ use axum::http::Uri;
 use novacula_protocol::people::{DocumentRefused, GateSpec, WaveSpec};
 
 use super::{at, names};
+use crate::outgoing::address::{Place, place};
 use crate::said;
-use crate::webhook::address::{Place, place};
 
 const MOST_GATES: usize = 16;
 const MOST_SEVERITIES: usize = 16;

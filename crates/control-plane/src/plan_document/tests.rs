@@ -90,6 +90,8 @@ fn executor(id: u128, name: &str, label: &str) -> Executor {
         channel: Channel::Stable,
         target: "t".to_owned(),
         labels: labels(label),
+        host_labels: labels(label),
+        labels_by_people: BTreeMap::new(),
         held: None,
         checks: Vec::new(),
         restarts: 0,

@@ -9,9 +9,9 @@ use super::plan_rows as rows;
 use super::plan_tick::Tick;
 use super::requests::request;
 use super::steering::{Said, steer_for_plan};
+use crate::plan_document;
 use crate::rollout::back::{Back, back};
 use crate::rollout::member::{Looked, Member};
-use crate::rollout::share;
 use crate::upgrade::Ask;
 
 impl Tick<'_> {
@@ -59,7 +59,7 @@ impl Tick<'_> {
         let mut members = self.members(index, true)?;
         let total = u32::try_from(members.len()).unwrap_or(u32::MAX);
         let on_their_way = members.iter().filter(|member| is_on_its_way(member)).count();
-        let mut room = (share::in_flight(&self.plan.document.spec.waves[index], total) as usize)
+        let mut room = (plan_document::in_flight(&self.plan.document.spec.waves[index], total) as usize)
             .saturating_sub(on_their_way);
         let (mut left, mut stuck) = (0, 0);
         for member in members.iter_mut().filter(|member| member.outcome == MemberOutcome::RollingBack) {

@@ -12,8 +12,8 @@ use super::plan_rows as rows;
 use super::plan_sights::Sight;
 use super::plan_tick::Tick;
 use super::{Sql, groups, plan_overlap};
+use crate::plan_document;
 use crate::rollout::member::{Member, Seen, look};
-use crate::rollout::share;
 use crate::selector::takes;
 use crate::window::schedule::Schedule;
 
@@ -71,7 +71,8 @@ impl Tick<'_> {
     /// Those that the selectors of `waves` take now, and that are in no wave yet, join this one. Answers how many.
     pub(super) fn join(&mut self, index: usize, waves: &[usize]) -> Sql<usize> {
         let groups = groups::selectors(self.sql, self.plan.account_id)?;
-        let selectors: Vec<_> = waves.iter().filter_map(|wave| self.spec(*wave).selector(&groups)).collect();
+        let selectors: Vec<_> =
+            waves.iter().filter_map(|wave| plan_document::selector_of(self.spec(*wave), &groups)).collect();
         let is_taken = |sight: &Sight| {
             sight.kind == self.plan.executor_kind
                 && selectors.iter().any(|selector| takes(selector, &sight.labels))
@@ -84,7 +85,7 @@ impl Tick<'_> {
                 new.push(member);
             }
         }
-        new.sort_by_key(|member| share::rank(self.plan.id, member.executor_id));
+        new.sort_by_key(|member| plan_document::rank(self.plan.id, member.executor_id));
         let number = self.number(index);
         let before: u32 = self
             .sql
@@ -94,7 +95,7 @@ impl Tick<'_> {
             .query_row(params![Word(&self.plan.id), number], |row| row.get(0))?;
         if before == 0 {
             let total = u32::try_from(new.len()).unwrap_or(u32::MAX);
-            let canaries = share::canary(self.spec(index), total) as usize;
+            let canaries = plan_document::canary(self.spec(index), total) as usize;
             // Who is not there, or there already, proves nothing.
             let able = new.iter_mut().filter(|member| member.outcome == MemberOutcome::Waiting);
             able.take(canaries).for_each(|member| member.canary = true);

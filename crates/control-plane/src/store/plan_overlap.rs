@@ -8,59 +8,90 @@ use uuid::Uuid;
 
 use super::column::Word;
 use super::plan_rows::{self as rows, Plan};
-use super::{Sql, groups};
-use crate::rollout::share::{Claim, order};
+use super::{Sql, Store, StoreError, groups};
+use crate::plan_document::{Standing, order, selector_of};
 use crate::selector::takes;
+
+/// A plan that has not ended, and whom it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LivingPlan {
+    /// The plan.
+    pub plan: Plan,
+    /// The executors of its waves that have begun.
+    pub members: HashSet<Uuid>,
+    /// Its waves that have not, from 0.
+    pub pending: Vec<u32>,
+}
+
+impl Store {
+    /// The plans of an account that have not ended.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn plans_alive(&self, account_id: Uuid) -> Result<Vec<LivingPlan>, StoreError> {
+        self.read(move |sql| {
+            rows::living(sql, Some(account_id))?.into_iter().map(|plan| living(sql, plan)).collect()
+        })
+        .await
+    }
+}
+
+fn living(sql: &Connection, plan: Plan) -> Sql<LivingPlan> {
+    let waves = rows::waves(sql, plan.id)?.into_iter();
+    let pending = waves.filter(|wave| wave.state == WaveState::Pending).map(|wave| wave.wave).collect();
+    let members = sql
+        .prepare_cached("SELECT executor_id FROM plan_members WHERE plan_id = ?1")?
+        .query_map(params![Word(&plan.id)], |row| Ok(row.get::<_, Word<_>>(0)?.0))?
+        .collect::<Sql<_>>()?;
+    Ok(LivingPlan { plan, members, pending })
+}
+
+impl LivingPlan {
+    /// The selectors of the waves that have not begun.
+    #[must_use]
+    pub fn selectors(&self, groups: &BTreeMap<String, Selector>) -> Vec<Selector> {
+        let specs = &self.plan.document.spec.waves;
+        let pending = self.pending.iter().filter_map(|wave| specs.get(*wave as usize));
+        pending.filter_map(|spec| selector_of(spec, groups)).collect()
+    }
+}
 
 /// The plans that have an executor before another one does.
 #[derive(Default)]
-pub(super) struct Above(Vec<Other>);
-
-struct Other {
-    name: String,
-    members: HashSet<Uuid>,
-    selectors: Vec<Selector>,
-}
+pub(super) struct Above(Vec<(LivingPlan, Vec<Selector>)>);
 
 impl Above {
     /// The name of the plan that has this executor.
     pub(super) fn has(&self, executor_id: Uuid, labels: &BTreeMap<String, String>) -> Option<&str> {
-        let has_it = |other: &&Other| {
-            other.members.contains(&executor_id)
-                || other.selectors.iter().any(|selector| takes(selector, labels))
+        let has_it = |(other, selectors): &&(LivingPlan, Vec<Selector>)| {
+            other.members.contains(&executor_id) || selectors.iter().any(|selector| takes(selector, labels))
         };
-        self.0.iter().find(has_it).map(|other| other.name.as_str())
+        self.0.iter().find(has_it).map(|(other, _)| other.plan.name.as_str())
     }
 }
 
 /// The plans that come before this one.
 pub(super) fn above(sql: &Connection, plan: &Plan) -> Sql<Above> {
-    let living = rows::living(sql, Some(plan.account_id))?;
-    let mut same: Vec<Plan> =
-        living.into_iter().filter(|other| other.executor_kind == plan.executor_kind).collect();
+    let living_plans = rows::living(sql, Some(plan.account_id))?;
+    let same: Vec<Plan> =
+        living_plans.into_iter().filter(|other| other.executor_kind == plan.executor_kind).collect();
     if same.len() < 2 {
         return Ok(Above::default());
     }
-    let claims = same.iter().map(|plan| Claim {
+    let standing = same.iter().map(|plan| Standing {
         id: plan.id,
-        name: plan.name.clone(),
+        name: &plan.name,
         priority: plan.document.spec.priority,
-        yields_to: plan.document.spec.yields_to.clone(),
+        yields_to: &plan.document.spec.yields_to,
+        created_at: plan.created_at,
     });
+    let order = order(standing);
+    let before: HashSet<Uuid> = order.into_iter().take_while(|id| *id != plan.id).collect();
     let groups = groups::selectors(sql, plan.account_id)?;
-    let mut others = Vec::new();
-    for claim in order(claims.collect()).into_iter().take_while(|claim| claim.id != plan.id) {
-        let Some(index) = same.iter().position(|other| other.id == claim.id) else { continue };
-        let other = same.swap_remove(index);
-        let waves = rows::waves(sql, other.id)?;
-        let pending = waves.iter().filter(|wave| wave.state == WaveState::Pending);
-        let specs = pending.filter_map(|wave| other.document.spec.waves.get(wave.wave as usize));
-        let selectors = specs.filter_map(|spec| spec.selector(&groups)).collect();
-        let members = sql
-            .prepare_cached("SELECT executor_id FROM plan_members WHERE plan_id = ?1")?
-            .query_map(params![Word(&other.id)], |row| Ok(row.get::<_, Word<_>>(0)?.0))?
-            .collect::<Sql<_>>()?;
-        others.push(Other { name: other.name, members, selectors });
-    }
-    Ok(Above(others))
+    let others = same.into_iter().filter(|other| before.contains(&other.id)).map(|other| {
+        let other = living(sql, other)?;
+        let selectors = other.selectors(&groups);
+        Ok((other, selectors))
+    });
+    others.collect::<Sql<_>>().map(Above)
 }

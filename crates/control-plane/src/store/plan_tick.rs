@@ -17,8 +17,9 @@ use super::requests::{RequestRefused, UpgradeOrder, request};
 use super::steering::{Said, steer_for_plan};
 use super::{Sql, plan_events, plan_gates};
 use crate::executor::Snapshot;
+use crate::plan_document;
 use crate::rollout::member::{Looked, Member, look};
-use crate::rollout::{self, Next, Verdict, share};
+use crate::rollout::{self, Next, Verdict};
 use crate::upgrade::Ask;
 
 /// A tick under way.
@@ -160,7 +161,7 @@ impl Tick<'_> {
                 members: &members,
                 healthy_since: row.healthy_since,
                 said: &said,
-                max_in_flight: share::in_flight(spec, total),
+                max_in_flight: plan_document::in_flight(spec, total),
             },
             self.now,
         );

@@ -152,17 +152,6 @@ pub struct WaveSpec {
     pub rollback_on_failure: bool,
 }
 
-impl WaveSpec {
-    /// Whom it takes; `None` where it names a group that is not among `groups`.
-    #[must_use]
-    pub fn selector(&self, groups: &BTreeMap<String, Selector>) -> Option<Selector> {
-        match &self.group {
-            Some(name) => groups.get(name).cloned(),
-            None => self.cluster_selector.clone(),
-        }
-    }
-}
-
 /// A wave says whom it takes in one way, and the selector has two names.
 #[cfg(feature = "schema")]
 fn one_selection(schema: &mut schemars::Schema) {

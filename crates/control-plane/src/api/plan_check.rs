@@ -1,0 +1,65 @@
+//! What a fleet plan is held against before anything is kept.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use novacula_protocol::people::{FleetUpgradePlan, Release, Selector};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::executor::Executor;
+use crate::plan_document::{self, Checked, Known, LivePlan};
+use crate::problem::{Answer, ApiError};
+use crate::selector::takes;
+use crate::store::LivingPlan;
+
+/// Everything of an account that a plan is held against.
+pub(crate) struct Gathered {
+    pub releases: Vec<Release>,
+    pub executors: Vec<Executor>,
+    pub groups: BTreeMap<String, Selector>,
+    /// The other plans.
+    pub plans: Vec<LivePlan>,
+}
+
+/// Gathers it for a plan of this name: one that lives under the same name is that plan itself.
+pub(crate) async fn gathered(app: &Arc<App>, account_id: Uuid, name: &str) -> Answer<Gathered> {
+    let releases = app.store.releases(account_id, None, None, None).await?;
+    let groups = app.store.group_selectors(account_id).await?;
+    let executors = app.fleet.map_all(account_id, Executor::clone);
+    let living = app.store.plans_alive(account_id).await?;
+    let plans = living.into_iter().filter(|it| it.plan.name != name).map(|it| live(it, &executors, &groups));
+    Ok(Gathered { releases, plans: plans.collect(), groups, executors })
+}
+
+/// Whether the plan can be carried out here, and what it comes to.
+pub(crate) fn checked(app: &App, gathered: &Gathered, document: &FleetUpgradePlan) -> Answer<Checked> {
+    let executors: Vec<&Executor> = gathered.executors.iter().collect();
+    let known = Known {
+        releases: &gathered.releases,
+        executors: &executors,
+        groups: &gathered.groups,
+        plans: &gathered.plans,
+        now: app.clock.now(),
+    };
+    plan_document::checked(document, &known).map_err(|refused| ApiError::invalid_plan(&refused))
+}
+
+/// Whom another plan has, or would have once its waves begin.
+fn live(living: LivingPlan, executors: &[Executor], groups: &BTreeMap<String, Selector>) -> LivePlan {
+    let selectors = living.selectors(groups);
+    let LivingPlan { plan, members, .. } = living;
+    let is_taken = |executor: &&Executor| {
+        executor.kind == plan.executor_kind
+            && selectors.iter().any(|selector| takes(selector, &executor.labels))
+    };
+    let to_come = executors.iter().filter(is_taken).map(|executor| executor.id);
+    LivePlan {
+        id: plan.id,
+        name: plan.name.clone(),
+        priority: plan.document.spec.priority,
+        yields_to: plan.document.spec.yields_to.clone(),
+        created_at: plan.created_at,
+        executors: members.into_iter().chain(to_come).collect(),
+    }
+}
