@@ -28,6 +28,8 @@ pub use order::{Standing, order};
 const USUAL_IN_FLIGHT: CountOrPercent = CountOrPercent::Percent(25);
 /// So many labels and annotations people may write down.
 const MOST_NOTES: usize = 64;
+/// As for one upgrade.
+const HEALTH_WINDOW_MS: std::ops::RangeInclusive<u64> = 1_000..=86_400_000;
 const MAX_NOTE: usize = 4_096;
 
 /// What a plan is held against.
@@ -78,6 +80,10 @@ pub struct Checked {
 pub fn checked(document: &FleetUpgradePlan, known: &Known<'_>) -> Result<Checked, DocumentRefused> {
     let spec = &document.spec;
     checked_metadata(document)?;
+    if let Some(window) = spec.health_window.filter(|window| !HEALTH_WINDOW_MS.contains(&window.ms)) {
+        let reason = format!("must be 1s to 24h, it is {window}");
+        return Err(DocumentRefused::at("spec.healthWindow", reason));
+    }
     waves::checked(spec, known.groups, known.now)?;
     let release = release::meant(spec, known.releases)?;
     order::checked(document, known.plans)?;

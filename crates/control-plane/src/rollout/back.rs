@@ -3,7 +3,7 @@
 use novacula_protocol::Stage;
 use novacula_protocol::people::Presence;
 
-use super::member::Member;
+use super::member::{Member, OtherUpgrade};
 
 /// What is to be done with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,10 +28,11 @@ pub enum Back {
 #[must_use]
 pub fn back(member: &Member) -> Back {
     let seen = &member.seen;
-    let Some(attempt) = seen.attempt.as_ref().filter(|_| !seen.is_deleted && seen.other_upgrade.is_none())
-    else {
+    let is_changed_since = |other: &OtherUpgrade| other.is_open || other.has_completed;
+    if seen.is_deleted || seen.other_upgrade.as_ref().is_some_and(is_changed_since) {
         return Back::Leave;
-    };
+    }
+    let Some(attempt) = &seen.attempt else { return Back::Leave };
     if attempt.is_open {
         return match (attempt.is_back || attempt.is_told_to_go_back, attempt.is_picked_up) {
             (true, _) => Back::Wait,

@@ -81,6 +81,8 @@ pub struct OtherUpgrade {
     pub requested_by: String,
     /// It has not ended.
     pub is_open: bool,
+    /// It brought the executor somewhere.
+    pub has_completed: bool,
 }
 
 impl Seen {

@@ -495,7 +495,8 @@ fn going_back_undoes_only_what_the_plan_did() {
         m.seen.version = version("2.0.0");
     };
     let offered = Attempt { is_picked_up: false, ..attempt(Stage::ConfirmStart, true) };
-    let other = || Some(OtherUpgrade { requested_by: "alice".into(), is_open: false });
+    let other =
+        |has_completed| Some(OtherUpgrade { requested_by: "alice".into(), is_open: false, has_completed });
     for (sentence, member, expected) in [
         ("it was never asked", with(&|_| {}), "leave"),
         ("its turn had not come", with(&|m| m.seen.attempt = Some(offered.clone())), "abandon"),
@@ -514,7 +515,16 @@ fn going_back_undoes_only_what_the_plan_did() {
             "cannot",
         ),
         ("it completed, and nobody knows", with(&|m| (done(m), m.seen.presence = None).0), "wait"),
-        ("somebody else was there since", with(&|m| (done(m), m.seen.other_upgrade = other()).0), "leave"),
+        (
+            "somebody else was there since",
+            with(&|m| (done(m), m.seen.other_upgrade = other(true)).0),
+            "leave",
+        ),
+        (
+            "somebody else has tried and failed",
+            with(&|m| (done(m), m.seen.other_upgrade = other(false)).0),
+            "downgrade",
+        ),
         ("it runs what nobody brought", with(&|m| (done(m), m.seen.version = version("5.0.0")).0), "leave"),
         ("it failed by itself", with(&|m| m.seen.attempt = Some(attempt(Stage::Failed, false))), "done"),
         (

@@ -249,7 +249,7 @@ pub(super) fn members(
         "SELECT m.executor_id, m.executor_name, m.canary, m.outcome, m.reason, m.from_version, m.restarts_before,
            e.deleted_at, e.current_version, e.held, e.restarts,
            a.id, a.stage, a.intent, a.started_at, a.ended_at, a.ended_by_server, a.error, a.target_version, a.direction,
-           o.requested_by, o.ended_at, o.id, m.upgrade_id IS NOT NULL
+           o.requested_by, o.ended_at, o.stage, m.upgrade_id IS NOT NULL
          FROM plan_members m JOIN executors e ON e.id = m.executor_id
          LEFT JOIN upgrades a ON a.id = (SELECT max(id) FROM upgrades WHERE executor_id = m.executor_id
            AND plan_id = m.plan_id AND (?3 OR id >= m.upgrade_id))
@@ -282,11 +282,12 @@ fn member_of(row: &Row<'_>, known: Known<'_>) -> Sql<Member> {
             calendar,
             other_plan: None,
             attempt: attempt_of(row)?,
-            other_upgrade: match row.get::<_, Option<String>>(22)? {
-                Some(_) => {
-                    let is_open = row.get::<_, Option<Time>>(21)?.is_none();
-                    Some(OtherUpgrade { requested_by: row.get(20)?, is_open })
-                }
+            other_upgrade: match row.get::<_, Option<Word<Stage>>>(22)? {
+                Some(Word(stage)) => Some(OtherUpgrade {
+                    requested_by: row.get(20)?,
+                    is_open: row.get::<_, Option<Time>>(21)?.is_none(),
+                    has_completed: stage == Stage::Completed,
+                }),
                 None => None,
             },
         },

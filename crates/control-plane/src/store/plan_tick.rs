@@ -331,6 +331,7 @@ impl Tick<'_> {
     }
 
     pub(super) fn order(&self, member: &Member, target_version: Version, is_back: bool) -> UpgradeOrder {
+        let spec = &self.plan.document.spec;
         UpgradeOrder {
             id: self.sights.clock.new_id(),
             account_id: self.plan.account_id,
@@ -345,7 +346,7 @@ impl Tick<'_> {
             confirm_start: Confirm::Auto,
             confirm: Confirm::Auto,
             description: String::new(),
-            health_window_ms: DEFAULT_HEALTH_WINDOW_MS,
+            health_window_ms: spec.health_window.map_or(DEFAULT_HEALTH_WINDOW_MS, |window| window.ms),
             // Whoever something stands in the way of is not granted anything.
             calendar: None,
             plan: Some(rows::by_plan(&self.plan, is_back)),

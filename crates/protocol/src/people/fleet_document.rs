@@ -87,6 +87,9 @@ pub struct PlanSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", schemars(length(max = 16)))]
     pub yields_to: Vec<String>,
+    /// How long the new version must stay up on a host before its upgrade is completed; 1m when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_window: Option<PlanDuration>,
     /// Whoever applies the plan says that the prerequisites of the release are done for all its executors.
     #[serde(default)]
     pub prerequisites_acknowledged: bool,
