@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::executor::Executor;
+use crate::outgoing::address::Leave;
 use crate::said;
 use crate::selector;
 
@@ -43,6 +44,8 @@ pub struct Known<'a> {
     pub groups: &'a BTreeMap<String, Selector>,
     /// The other plans of the account that have not ended.
     pub plans: &'a [LivePlan],
+    /// Where gates may ask.
+    pub gates: Leave,
     /// Windows that only opened before it are no use.
     pub now: Timestamp,
 }
@@ -84,7 +87,7 @@ pub fn checked(document: &FleetUpgradePlan, known: &Known<'_>) -> Result<Checked
         let reason = format!("must be 1s to 24h, it is {window}");
         return Err(DocumentRefused::at("spec.healthWindow", reason));
     }
-    waves::checked(spec, known.groups, known.now)?;
+    waves::checked(spec, known)?;
     let release = release::meant(spec, known.releases)?;
     order::checked(document, known.plans)?;
     let members = members(spec, known);

@@ -9,6 +9,7 @@ use novacula_protocol::people::Role;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::example;
 use crate::in_process::{ControlPlane, TARGET, comment, form, said, signer};
 use crate::operation::Operation;
 use crate::right::Right;
@@ -33,7 +34,9 @@ impl Scene {
         let host = format!("{mark}-host");
         let key = ask(Method::POST, "/api/v1/executor-keys", json!({"name": host})).await;
         let secret = text(&key["secret"]);
-        control_plane.sync(&secret, said(&host, "1.0.0")).await.ok();
+        let mut labelled = said(&host, "1.0.0");
+        labelled["labels"] = json!({"upgrade-wave": "canary"});
+        control_plane.sync(&secret, labelled).await.ok();
         let executors = ask(Method::GET, "/api/v1/executors", json!("")).await;
         let executor = text(&executors["items"][0]["id"]);
 
@@ -69,7 +72,16 @@ impl Scene {
         let account = text(&ask(Method::GET, "/api/v1/session", json!("")).await["accountId"]);
         let path = format!("/api/v1/releases/agent/batch-upgrade?targetVersion={version}");
         let batch = text(&ask(Method::POST, &path, json!({})).await["id"]);
+        let mut plan: Value = serde_json::from_str(example::PLAN_DOCUMENT).unwrap();
+        plan["metadata"]["name"] = format!("{mark}-plan").into();
+        plan["spec"]["targetVersion"] = version.into();
+        let plan = text(&ask(Method::POST, "/api/v1/fleet/plans", plan).await["id"]);
+        let mut group: Value = serde_json::from_str(example::GROUP_REQUEST).unwrap();
+        group["name"] = format!("{mark}-group").into();
+        let group = text(&ask(Method::POST, "/api/v1/fleet/groups", group).await["id"]);
         let ids = [
+            ("fleet/plans", plan),
+            ("fleet/groups", group),
             ("batches", batch),
             ("executors", executor),
             ("executor-keys", text(&key["id"])),
@@ -98,7 +110,7 @@ impl Scene {
 
     /// What stands for the id in a path of this collection.
     fn id(&self, operation: &Operation) -> &str {
-        let collection = operation.path.split('/').nth(3).unwrap();
+        let collection = operation.path.trim_start_matches("/api/v1/").split("/{").next().unwrap();
         self.ids.get(collection).unwrap_or_else(|| {
             panic!("{} has ids of a kind that is not probed: make one of it in `Scene::of`", operation.id)
         })

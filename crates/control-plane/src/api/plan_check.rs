@@ -40,6 +40,7 @@ pub(crate) fn checked(app: &App, gathered: &Gathered, document: &FleetUpgradePla
         executors: &executors,
         groups: &gathered.groups,
         plans: &gathered.plans,
+        gates: app.gates.leave,
         now: app.clock.now(),
     };
     plan_document::checked(document, &known).map_err(|refused| ApiError::invalid_plan(&refused))

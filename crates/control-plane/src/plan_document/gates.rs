@@ -1,21 +1,19 @@
 //! What can be wrong with gates.
 
-use std::net::IpAddr;
-
 use axum::http::Uri;
 use novacula_protocol::people::{DocumentRefused, GateSpec, WaveSpec};
 
 use super::{at, names};
-use crate::outgoing::address::{Place, place};
+use crate::outgoing::address::{self, Leave};
+use crate::rollout::gates::{APPROVAL, ONLINE, RECONCILED, RESTARTS};
 use crate::said;
 
 const MOST_GATES: usize = 16;
 const MOST_SEVERITIES: usize = 16;
-const MAX_URL: usize = 2_048;
 /// Every wave has them.
-const OURS: [&str; 3] = ["online", "reconciled", "restarts"];
+const OURS: [&str; 3] = [ONLINE, RECONCILED, RESTARTS];
 
-pub(super) fn checked(wave_place: usize, wave: &WaveSpec) -> Result<(), DocumentRefused> {
+pub(super) fn checked(wave_place: usize, wave: &WaveSpec, leave: Leave) -> Result<(), DocumentRefused> {
     let gates = &wave.gates;
     if gates.len() > MOST_GATES {
         let count = gates.len();
@@ -41,15 +39,18 @@ pub(super) fn checked(wave_place: usize, wave: &WaveSpec) -> Result<(), Document
             let name = names::short(name);
             return refused(field, format!("must be unique in its wave, `{name}` is gates[{twin}] already"));
         }
-        if name == "approval" && !wave.validation.automated {
-            let reason = "must be another name: a wave that is not `validation.automated` has a gate `approval` already";
+        // An approval that is asked for twice is one.
+        let is_approval = matches!(gate, GateSpec::Approval { .. });
+        if name == APPROVAL && !is_approval && !wave.validation.automated {
+            let reason =
+                "must be another name: a wave that is not `validation.automated` has a gate `approval`";
             return refused(field, reason.to_owned());
         }
         match gate {
             GateSpec::Restarts { .. } | GateSpec::Approval { .. } => {}
-            GateSpec::Http { url, .. } => address(url).or_else(|why| refused(".url", why))?,
+            GateSpec::Http { url, .. } => may_ask(url, leave).or_else(|why| refused(".url", why))?,
             GateSpec::Prometheus { url, severities, labels, .. } => {
-                address(url).or_else(|why| refused(".url", why))?;
+                may_ask(url, leave).or_else(|why| refused(".url", why))?;
                 if url.contains('?') {
                     return refused(
                         ".url",
@@ -73,30 +74,17 @@ pub(super) fn checked(wave_place: usize, wave: &WaveSpec) -> Result<(), Document
     Ok(())
 }
 
-/// Something that can be asked: http or https, and nothing secret in it, since whoever sees the plan sees the address.
-fn address(url: &str) -> Result<(), String> {
-    if url.len() > MAX_URL {
-        return Err(format!("must have at most {MAX_URL} characters, it has {}", url.len()));
-    }
-    let expected =
-        || format!("must be an address such as https://example.com/health, it is `{}`", names::short(url));
-    let uri = url.parse::<Uri>().map_err(|_| expected())?;
-    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(expected()) };
-    if authority.as_str().contains('@') {
-        // Which is not shown again.
+/// Something that may be asked, and nothing secret in it: whoever sees the plan sees the address.
+fn may_ask(url: &str, leave: Leave) -> Result<(), String> {
+    if url.parse::<Uri>().ok().and_then(|uri| Some(uri.authority()?.as_str().contains('@'))) == Some(true) {
+        // What is not shown again.
         return Err("must be without user and password: whoever sees the plan would see them".to_owned());
     }
-    if !matches!(scheme, "http" | "https") {
-        return Err(format!("must begin with http:// or https://, it begins with {scheme}://"));
-    }
-    if authority.host().is_empty() || authority.as_str().ends_with(':') || url.contains('#') {
-        return Err(expected());
-    }
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    match host.parse::<IpAddr>() {
-        Ok(ip) if place(ip) == Place::Never => {
-            Err(format!("must be an address of a service, {ip} is link-local, metadata or reserved"))
-        }
-        _ => Ok(()),
+    match address::url(url, leave) {
+        Ok(_) => Ok(()),
+        Err(why) => match why.strip_prefix("`url` ") {
+            Some(must) => Err(must.to_owned()),
+            None => Err(format!("cannot be asked: {why}")),
+        },
     }
 }

@@ -65,6 +65,7 @@ impl Account {
             executors: &executors,
             groups: &self.groups,
             plans: &self.plans,
+            gates: Leave::of_gates(true),
             now: NOW.parse().unwrap(),
         })
     }
@@ -348,9 +349,12 @@ fn what_is_wrong_with_a_plan_is_told_with_the_path_of_the_field() {
             "every wave has a gate `restarts`",
         ),
         (
-            with(&[("/spec/waves/1/gates", json!([{"type": "approval"}]))]),
+            with(&[(
+                "/spec/waves/1/gates",
+                json!([{"type": "http", "name": "approval", "url": "http://a"}]),
+            )]),
             "spec.waves[1].gates[0].name",
-            "has a gate `approval` already",
+            "has a gate `approval`",
         ),
         (
             with(&[(
@@ -368,24 +372,16 @@ fn what_is_wrong_with_a_plan_is_told_with_the_path_of_the_field() {
             "spec.waves[0].gates[1].type",
             "`restarts` is gates[0] already",
         ),
-        (
-            http("ftp://a/b"),
-            "spec.waves[0].gates[0].url",
-            "must begin with http:// or https://, it begins with ftp://",
-        ),
+        (http("ftp://a/b"), "spec.waves[0].gates[0].url", "must begin with https://"),
         (http("https://user:secret@a/b"), "spec.waves[0].gates[0].url", "without user and password"),
-        (
-            http("/health"),
-            "spec.waves[0].gates[0].url",
-            "such as https://example.com/health, it is `/health`",
-        ),
-        (http("http:///x"), "spec.waves[0].gates[0].url", "such as https://example.com/health"),
-        (http("http://a/#x"), "spec.waves[0].gates[0].url", "such as https://example.com/health"),
-        (http(""), "spec.waves[0].gates[0].url", "such as https://example.com/health"),
+        (http("/health"), "spec.waves[0].gates[0].url", "such as https://example.com/"),
+        (http("http:///x"), "spec.waves[0].gates[0].url", "such as https://example.com/"),
+        (http("http://a/#x"), "spec.waves[0].gates[0].url", "such as https://example.com/"),
+        (http(""), "spec.waves[0].gates[0].url", "such as https://example.com/"),
         (
             http("http://169.254.169.254/latest"),
             "spec.waves[0].gates[0].url",
-            "169.254.169.254 is link-local, metadata or reserved",
+            "cannot be asked: no gate may be at 169.254.169.254: it is link-local, metadata or reserved",
         ),
         (
             http(&format!("http://a/{}", "x".repeat(2_048))),

@@ -17,11 +17,7 @@ const MOST_WAVES: usize = 64;
 const MAX_SOAK_MS: u64 = 30 * 24 * 3_600_000;
 
 /// Each wave by itself, and their names.
-pub(super) fn checked(
-    spec: &PlanSpec,
-    groups: &BTreeMap<String, Selector>,
-    now: Timestamp,
-) -> Result<(), DocumentRefused> {
+pub(super) fn checked(spec: &PlanSpec, known: &Known<'_>) -> Result<(), DocumentRefused> {
     let count = spec.waves.len();
     if !(1..=MOST_WAVES).contains(&count) {
         return Err(DocumentRefused::at(
@@ -38,7 +34,7 @@ pub(super) fn checked(
             let name = names::short(&wave.name);
             return refused("name", format!("must be unique, `{name}` is spec.waves[{twin}] already"));
         }
-        selection(place, wave, groups)?;
+        selection(place, wave, known.groups)?;
         let soak = wave.validation.health_check_duration;
         if soak.ms > MAX_SOAK_MS {
             return refused(
@@ -52,9 +48,9 @@ pub(super) fn checked(
         if wave.min_sample == Some(0) {
             return refused("minSample", "must be at least 1, it is 0".to_owned());
         }
-        gates::checked(place, wave)?;
+        gates::checked(place, wave, known.gates)?;
         if let Some(window) = &wave.window {
-            opens(place, window, now)?;
+            opens(place, window, known.now)?;
         }
     }
     Ok(())
