@@ -1,12 +1,15 @@
 //! Pure: why an executor is not upgraded. The rules stand in the order in which they stop one; the first that does is
 //! the answer.
 
+pub mod plan;
+
 use jiff::Timestamp;
 use novacula_protocol::people::{Explanation, Presence, Release, ReleaseStatus, Rule, Upgrade, Wait};
 use novacula_protocol::spec::{Confirm, Direction};
 use novacula_protocol::{Stage, Status, reach};
 use semver::Version;
 
+use self::plan::PlanStand;
 use crate::executor::{Executor, Snapshot};
 use crate::upgrade::LAPSED;
 
@@ -24,6 +27,8 @@ pub struct Facts<'a> {
     pub wanted: Option<&'a Version>,
     /// What its open upgrade waits for.
     pub wait: Option<&'a Wait>,
+    /// The plans that have it or will, first the one that has it before the others.
+    pub plans: &'a [PlanStand],
     /// The freeze or window that would stop its upgrade.
     pub calendar: Option<&'a Wait>,
     /// Now.
@@ -34,12 +39,18 @@ pub struct Facts<'a> {
 #[must_use]
 pub fn explain(facts: &Facts<'_>) -> Explanation {
     let executor = &facts.snapshot.executor;
+    // Where nobody said where it shall go, the plan says so that has it; where somebody did, only plans count that lead
+    // there.
+    let leads = |plan: &&PlanStand| facts.wanted.is_none_or(|wanted| *wanted == plan.target_version);
+    let plan = facts.plans.iter().filter(leads).find(|plan| !plan.is_settled());
+    let facts = &Facts { wanted: facts.wanted.or(plan.map(|plan| &plan.target_version)), ..*facts };
     let target = target(facts);
     let version = target.map(|release| release.version.clone()).or_else(|| facts.wanted.cloned());
     let (rule, message) = suspended(facts)
         .or_else(|| offline(facts))
         .or_else(|| held(executor))
         .or_else(|| facts.snapshot.open_upgrade().map(|open| in_hand(&open.shown, facts)))
+        .or_else(|| plan.and_then(|plan| plan.verdict(&executor.name)))
         .or_else(|| not_offered(facts, target))
         .or_else(|| target.and_then(|release| on_the_way(facts, release)))
         .or_else(|| target.and_then(|release| last_time(facts, release)))

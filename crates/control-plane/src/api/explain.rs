@@ -7,6 +7,7 @@ use axum::extract::State;
 use novacula_protocol::people::Explanation;
 
 use crate::app::App;
+use crate::explain::plan::PlanStand;
 use crate::explain::{Facts, explain};
 use crate::extract::{Id, ListQuery, word};
 use crate::presence::presence;
@@ -36,6 +37,9 @@ pub(crate) async fn show(
         None => None,
     };
     let calendar = app.calendar_stop(&snapshot, now);
+    let (account_id, labels) = (person.account_id, &snapshot.executor.labels);
+    let (plans, groups) = app.store.plans_of_executor(account_id, id, snapshot.executor.kind).await?;
+    let plans: Vec<_> = plans.iter().filter_map(|plan| PlanStand::of(plan, labels, &groups)).collect();
     let facts = Facts {
         snapshot: &snapshot,
         is_suspended: app.suspended.check(person.account_id).is_err(),
@@ -43,6 +47,7 @@ pub(crate) async fn show(
         releases: &releases,
         wanted: wanted.as_ref(),
         wait: wait.as_ref(),
+        plans: &plans,
         calendar: calendar.as_ref(),
         now,
     };
@@ -51,7 +56,9 @@ pub(crate) async fn show(
 
 #[cfg(test)]
 mod tests {
-    use crate::in_process::ControlPlane;
+    use serde_json::{Value, json};
+
+    use crate::in_process::{ControlPlane, said};
 
     #[tokio::test]
     async fn an_executor_is_explained_over_the_whole_way() {
@@ -78,5 +85,58 @@ mod tests {
         assert_eq!(refused.problem(), (400, "invalid_request".to_owned()));
         let nobody = "/api/v1/executors/01a1fd44-ec13-72dc-be3d-6f6dbcc5687c/explain";
         assert_eq!(control_plane.get(nobody).await.problem(), (404, "not_found".to_owned()));
+    }
+
+    /// Rule, message and version.
+    async fn explained(control_plane: &ControlPlane, id: &str) -> (String, String, Value) {
+        let answer = control_plane.get(&format!("/api/v1/executors/{id}/explain")).await.ok();
+        let text = |name: &str| answer[name].as_str().unwrap().to_owned();
+        (text("rule"), text("message"), answer["targetVersion"].clone())
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_plan_is_told_for_what_of_it() {
+        let control_plane = ControlPlane::start().await;
+        let mut ids = Vec::new();
+        for (name, ring) in [("a", "first"), ("b", "first"), ("c", "then"), ("d", "none")] {
+            let key = control_plane.key().await;
+            let mut said = said(name, "1.0.0");
+            said["labels"] = json!({"ring": ring});
+            control_plane.sync(&key, said).await.ok();
+            let found = control_plane.get(&format!("/api/v1/executors?name={name}")).await.ok();
+            ids.push(found["items"][0]["id"].as_str().unwrap().to_owned());
+        }
+        for version in ["1.1.0", "1.2.0"] {
+            control_plane.publish(version).await;
+        }
+        let wave = |name: &str| json!({"name": name, "clusterSelector": {"matchLabels": {"ring": name}}});
+        let mut first = wave("first");
+        first["maxInFlight"] = json!(1);
+        let document = json!({
+            "apiVersion": "novacula/v1", "kind": "FleetUpgradePlan", "metadata": {"name": "p"},
+            "spec": {"targetVersion": "1.1.0", "waves": [first, wave("then")]},
+        });
+        let plan = control_plane.post("/api/v1/fleet/plans", document).await.ok();
+        control_plane.app.tick().await.unwrap();
+
+        let mut rules = Vec::new();
+        for id in &ids {
+            rules.push(explained(&control_plane, id).await);
+        }
+        let mut of_first = vec![rules[0].0.as_str(), rules[1].0.as_str()];
+        of_first.sort_unstable();
+        assert_eq!(of_first, ["pending", "plan_cap"], "one at once: {rules:?}");
+        let (rule, message, version) = &rules[2];
+        assert_eq!((rule.as_str(), version), ("plan_wave", &json!("1.1.0")), "{message}");
+        assert!(message.contains("wave `then`") && message.contains("`first` comes first"), "{message}");
+        assert_eq!((rules[3].0.as_str(), &rules[3].2), ("nothing", &json!("1.2.0")), "in no wave: {rules:?}");
+        let elsewhere = format!("/api/v1/executors/{}/explain?targetVersion=1.2.0", ids[2]);
+        assert_eq!(control_plane.get(&elsewhere).await.ok()["rule"], "nothing", "the plan is not about that");
+
+        let halt = format!("/api/v1/fleet/plans/{}/halt", plan["id"].as_str().unwrap());
+        control_plane.post(&halt, json!({"reason": "disks fill up"})).await.ok();
+        let (rule, message, _) = explained(&control_plane, &ids[2]).await;
+        assert_eq!(rule, "plan_halted");
+        assert!(message.contains("disks fill up") && message.contains("resume it"), "{message}");
     }
 }

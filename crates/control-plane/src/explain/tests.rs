@@ -1,10 +1,11 @@
 use jiff::SignedDuration;
-use novacula_protocol::people::{Artifact, WaitCode};
+use novacula_protocol::people::{Artifact, MemberOutcome, PlanState, WaitCode, WaveState};
 use novacula_protocol::spec::Kind;
 use novacula_protocol::sync::{Channel, Held, ReportError};
 use uuid::Uuid;
 
 use super::*;
+use crate::explain::plan::{MemberStand, WaveStand};
 use crate::upgrade;
 
 const TARGET: &str = "x86_64-unknown-linux-musl";
@@ -177,6 +178,7 @@ fn the_first_rule_that_stops_an_executor_is_told_in_one_sentence() {
             releases: &releases,
             wanted: wanted.as_ref(),
             wait: None,
+            plans: &[],
             calendar: None,
             now: at(20),
         };
@@ -216,6 +218,7 @@ fn a_release_that_is_too_far_away_is_told_with_the_hop_to_take() {
             releases: &releases,
             wanted: wanted.as_ref(),
             wait: None,
+            plans: &[],
             calendar: None,
             now: at(20),
         };
@@ -238,6 +241,7 @@ fn what_stops_it_first_is_told_first() {
             releases: &releases,
             wanted: None,
             wait,
+            plans: &[],
             calendar,
             now: at(20),
         })
@@ -264,6 +268,7 @@ fn that_the_account_is_suspended_comes_before_everything_else() {
         releases: &releases,
         wanted: None,
         wait: None,
+        plans: &[],
         calendar: None,
         now: at(20),
     });
@@ -293,6 +298,7 @@ fn what_an_upgrade_waits_for_is_told_and_what_it_would_have_to_wait_for() {
                 releases: &releases,
                 wanted: None,
                 wait,
+                plans: &[],
                 calendar,
                 now: at(20),
             })
@@ -302,5 +308,69 @@ fn what_an_upgrade_waits_for_is_told_and_what_it_would_have_to_wait_for() {
         assert_eq!(waiting.message, "the upgrade of `host-1` to 1.1.0 waits: it has to");
         let would = told(&free(), None, Some(&wait));
         assert_eq!((would.rule, would.message.as_str()), (rule, "it has to"));
+    }
+}
+
+/// In a plan with this target and this in it.
+fn in_plan(target: &str, outcome: MemberOutcome) -> PlanStand {
+    let wave =
+        WaveStand { name: "rest".into(), state: WaveState::Running, reason: "3 of 9 are under way".into() };
+    PlanStand {
+        plan: format!("to {target}"),
+        target_version: target.parse().unwrap(),
+        state: PlanState::Running,
+        reason: String::new(),
+        current: wave.clone(),
+        wave,
+        member: Some(MemberStand { outcome, reason: String::new(), canary: false }),
+    }
+}
+
+#[test]
+fn a_plan_stops_an_executor_after_all_that_the_host_says_and_before_the_catalogue() {
+    use MemberOutcome::{Completed, Failed, Waiting};
+    let held = executor(|e| e.held = Some(Held { reason: "audit".into(), until: None }));
+    let there = executor(|e| e.current_version = "1.1.0".parse().unwrap());
+    let waits = in_plan("1.1.0", Waiting);
+    for (sentence, snapshot, wanted, plans, rule, version) in [
+        ("it waits for its turn", free(), "", vec![waits.clone()], Rule::PlanCap, "1.1.0"),
+        ("its host comes first", held, "", vec![waits.clone()], Rule::Held, "1.1.0"),
+        ("its upgrade comes first", upgrading(|_| ()), "", vec![waits.clone()], Rule::Pending, "1.1.0"),
+        ("a release that is none", free(), "", vec![in_plan("9.0.0", Waiting)], Rule::PlanCap, "9.0.0"),
+        ("somebody asks for the same", free(), "1.1.0", vec![waits.clone()], Rule::PlanCap, "1.1.0"),
+        ("somebody asks for another", free(), "1.0.0", vec![waits.clone()], Rule::UpToDate, "1.0.0"),
+        ("the plan is done with it", there, "", vec![in_plan("1.1.0", Completed)], Rule::UpToDate, "1.1.0"),
+        (
+            "the first that is not done",
+            free(),
+            "",
+            vec![in_plan("1.0.0", Completed), in_plan("1.1.0", Waiting), in_plan("9.0.0", Waiting)],
+            Rule::PlanCap,
+            "1.1.0",
+        ),
+        (
+            "what failed shows in its upgrade",
+            ended(Stage::Failed, "untrusted_key", "no"),
+            "",
+            vec![in_plan("1.1.0", Failed)],
+            Rule::LastAttempt,
+            "1.1.0",
+        ),
+    ] {
+        let wanted: Option<Version> = (!wanted.is_empty()).then(|| wanted.parse().unwrap());
+        let releases = releases();
+        let told = explain(&Facts {
+            snapshot: &snapshot,
+            is_suspended: false,
+            presence: Presence::Online,
+            releases: &releases,
+            wanted: wanted.as_ref(),
+            wait: None,
+            plans: &plans,
+            calendar: None,
+            now: at(20),
+        });
+        assert_eq!(told.rule, rule, "{sentence}: {}", told.message);
+        assert_eq!(told.target_version.unwrap().to_string(), version, "{sentence}: {}", told.message);
     }
 }

@@ -9,6 +9,9 @@ use uuid::Uuid;
 use super::column::{Json, Time, Word};
 use super::{Person, PlanAsk, PlanSteer, Sights, Store, plan_events, plan_gates};
 
+pub(crate) use super::plan_rows::WaveRow;
+pub(crate) use super::plans::MemberShown;
+
 /// A document with these waves.
 pub(crate) fn document(name: &str, waves: &Value) -> FleetUpgradePlan {
     serde_json::from_value(json!({

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use novacula_protocol::LogLevel;
 use novacula_protocol::people::{Action, Approval, Gate, MemberOutcome, PlanState, WaveCounts};
-use rusqlite::{Connection, named_params};
+use rusqlite::{Connection, Row, named_params};
 use semver::Version;
 use uuid::Uuid;
 
@@ -207,24 +207,26 @@ impl Store {
                     ":outcome": listed.outcome.as_ref().map(Word),
                     ":limit": listed.limit,
                 },
-                |row| {
-                    Ok(MemberShown {
-                        executor_id: row.get::<_, Word<_>>("executor_id")?.0,
-                        name: row.get("executor_name")?,
-                        wave: row.get("wave")?,
-                        position: row.get("position")?,
-                        canary: row.get("canary")?,
-                        outcome: row.get::<_, Word<_>>("outcome")?.0,
-                        reason: row.get("reason")?,
-                        from_version: row.get::<_, Word<_>>("from_version")?.0,
-                        upgrade_id: row.get("upgrade_id")?,
-                    })
-                },
+                member_of,
             )?
             .collect()
         })
         .await
     }
+}
+
+pub(super) fn member_of(row: &Row<'_>) -> Sql<MemberShown> {
+    Ok(MemberShown {
+        executor_id: row.get::<_, Word<_>>("executor_id")?.0,
+        name: row.get("executor_name")?,
+        wave: row.get("wave")?,
+        position: row.get("position")?,
+        canary: row.get("canary")?,
+        outcome: row.get::<_, Word<_>>("outcome")?.0,
+        reason: row.get("reason")?,
+        from_version: row.get::<_, Word<_>>("from_version")?.0,
+        upgrade_id: row.get("upgrade_id")?,
+    })
 }
 
 fn shown(sql: &Connection, plan: Plan) -> Sql<PlanShown> {

@@ -36,6 +36,20 @@ pub enum Rule {
     Pending,
     /// Its upgrade is under way.
     Running,
+    /// Its wave of a fleet plan has not begun, or the canaries of it go first.
+    PlanWave,
+    /// The wave before it has not passed its gates, or the plan was not approved.
+    PlanGate,
+    /// As many of its wave go at once as may.
+    PlanCap,
+    /// Something stands in its way though its wave goes: the window of the wave, an upgrade of somebody else.
+    PlanObstacle,
+    /// Nobody can tell whether its plan may go on.
+    PlanPaused,
+    /// Its plan is halted, or is being undone.
+    PlanHalted,
+    /// Another plan has it.
+    PlanYielded,
     /// The release is not offered to it.
     NoRelease,
     /// It is there.
