@@ -12,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use jiff::Timestamp;
 use novacula_protocol::Progress;
+use novacula_protocol::people::PlanState;
 
 use crate::app::App;
 use crate::clock::Stopwatch;
@@ -89,12 +90,14 @@ impl App {
             }
         }
         let waiting = self.store.pending_deliveries().await?;
+        let plans = self.store.plans_by_state().await?;
         let mut text = String::new();
         // Writing into a string cannot fail.
         let _ = self
             .metrics
             .write(&mut text)
             .and_then(|()| write_gauges(&mut text, &census, &upgrades, now))
+            .and_then(|()| write_plans(&mut text, &plans))
             .and_then(|()| write_waiting(&mut text, waiting));
         Ok(text)
     }
@@ -172,6 +175,24 @@ fn write_gauges(
     writeln!(text, "{name} {age}")
 }
 
+fn write_plans(text: &mut String, plans: &[(PlanState, u64)]) -> fmt::Result {
+    let name = "novacula_fleet_plans";
+    head(text, name, "gauge", "Fleet plans that were ever applied and not deleted, by their state.")?;
+    for (state, word) in [
+        (PlanState::ApprovalWanted, "approvalWanted"),
+        (PlanState::Running, "running"),
+        (PlanState::Paused, "paused"),
+        (PlanState::Halted, "halted"),
+        (PlanState::RollingBack, "rollingBack"),
+        (PlanState::RolledBack, "rolledBack"),
+        (PlanState::Completed, "completed"),
+    ] {
+        let count = plans.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count);
+        writeln!(text, "{name}{{state=\"{word}\"}} {count}")?;
+    }
+    Ok(())
+}
+
 fn write_waiting(text: &mut String, waiting: u64) -> fmt::Result {
     let name = "novacula_webhook_deliveries_pending";
     head(text, name, "gauge", "Deliveries that wait to be sent to their webhook, or sent again.")?;
@@ -190,6 +211,7 @@ mod tests {
 
     use super::*;
     use crate::in_process::{ControlPlane, reported, said};
+    use crate::store::plan_bench::document;
 
     async fn scraped(control_plane: &ControlPlane) -> String {
         let answer = control_plane.get("/metrics").await;
@@ -239,6 +261,30 @@ mod tests {
         }
         for secret in ["nva_", "nvu_", "nve_", "host-", &id, &asked] {
             assert!(!text.contains(secret), "{secret} in {text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn plans_are_counted_where_they_stand() {
+        let control_plane = ControlPlane::start().await;
+        let (account, now) = (control_plane.account_id().await, control_plane.app.clock.now());
+        let store = &control_plane.app.store;
+        for name in ["one", "two", "three"] {
+            let (id, waves) = (control_plane.app.clock.new_id(), json!([{"name": "canary"}]));
+            store.put_plan(account, id, document(name, &waves), now).await;
+            if name == "three" {
+                store.put_plan_state(id, PlanState::Halted, "", now).await;
+            }
+        }
+        store.put("UPDATE plans SET deleted_at = 1 WHERE name = 'two'").await;
+        let text = scraped(&control_plane).await;
+        for (state, count) in [("running", 1), ("halted", 1), ("completed", 0), ("approvalWanted", 0)] {
+            let line = format!("novacula_fleet_plans{{state=\"{state}\"}} {count}");
+            assert!(text.lines().any(|l| l == line), "{line} in {text}");
+        }
+        for state in [PlanState::Paused, PlanState::RollingBack, PlanState::RolledBack] {
+            let word = serde_json::to_string(&state).unwrap();
+            assert!(text.contains(&format!("novacula_fleet_plans{{state={word}}} 0")), "{word} in {text}");
         }
     }
 

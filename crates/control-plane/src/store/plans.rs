@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row, named_params};
 use semver::Version;
 use uuid::Uuid;
 
-use super::column::Word;
+use super::column::{Count, Word};
 use super::plan_rows::{self as rows, Plan, WaveRow};
 use super::plan_sights::Sights;
 use super::plan_steering::PlanRefused;
@@ -111,6 +111,20 @@ impl Store {
                 )?;
             }
             Ok(Ok((tick.plan.id, true)))
+        })
+        .await
+    }
+
+    /// How many plans stand where, of all accounts; those that were deleted are not counted.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn plans_by_state(&self) -> Result<Vec<(PlanState, u64)>, StoreError> {
+        self.read(|sql| {
+            let mut rows = sql.prepare_cached(
+                "SELECT state, count(*) FROM plans WHERE deleted_at IS NULL GROUP BY state",
+            )?;
+            rows.query_map([], |row| Ok((row.get::<_, Word<_>>(0)?.0, row.get::<_, Count>(1)?.0)))?.collect()
         })
         .await
     }

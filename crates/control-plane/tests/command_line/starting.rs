@@ -146,6 +146,16 @@ fn what_is_in_the_way_is_told_in_one_line() {
         assert!(line.contains(expected), "{line}");
     }
     assert_eq!(running.stop().0.code(), Some(0));
+    for variable in ["WEBHOOK_CA_FILE", "GATE_CA_FILE"] {
+        for (file, expected) in [(&a_file, "holds none"), (&elsewhere.join("none"), "No such file")] {
+            let output = run(|command| {
+                command.env("DATA_DIR", &data_dir).env("PORT", "0").env(variable, file);
+            });
+            let line = String::from_utf8(output.stderr).unwrap();
+            assert_eq!((output.status.code(), line.lines().count()), (Some(1), 1), "{line}");
+            assert!(line.contains(variable) && line.contains(expected), "{line}");
+        }
+    }
 }
 
 #[test]
@@ -193,6 +203,7 @@ novacula_webhook_calls counter 2 True
 novacula_executors gauge 2 True
 novacula_upgrades gauge 4 True
 novacula_oldest_pending_upgrade_seconds gauge 1 True
+novacula_fleet_plans gauge 7 True
 novacula_webhook_deliveries_pending gauge 1 True
 ";
     assert_eq!(String::from_utf8(read.stdout).unwrap(), expected);
