@@ -90,7 +90,11 @@ impl Living {
             .find(|place| self.state(*place) == WaveState::Pending)
             .map(|place| self.called(place));
         let goes = match (late, state, next) {
-            (LateArrivers::Join, WaveState::Canary | WaveState::Running, _) => "it joins it".to_owned(),
+            (
+                LateArrivers::Join,
+                WaveState::Canary | WaveState::Running | WaveState::Soaking | WaveState::Gate,
+                _,
+            ) => "it joins it".to_owned(),
             (LateArrivers::Never, ..) => "it stays where it is (`lateArrivers: never`)".to_owned(),
             (_, _, Some(next)) => format!("it goes with {next}"),
             (_, _, None) => "no wave comes after it, so it stays where it is".to_owned(),
@@ -141,7 +145,7 @@ mod tests {
 
     #[test]
     fn an_executor_is_shown_in_its_frozen_wave_beside_the_one_of_today() {
-        use WaveState::{Pending, Running, Soaking};
+        use WaveState::{Passed, Pending, Running, Soaking};
         let canary = Some((0, ""));
         for (sentence, living, ring, wave, today, reason) in [
             ("before it begins", plan("next", &[], None), "canary", None, Some("canary"), "has not begun"),
@@ -182,7 +186,7 @@ mod tests {
             ),
             (
                 "came late, joins",
-                plan("join", &[Running], None),
+                plan("join", &[Soaking], None),
                 "canary",
                 None,
                 Some("canary"),
@@ -190,7 +194,7 @@ mod tests {
             ),
             (
                 "came too late to join",
-                plan("join", &[Soaking], None),
+                plan("join", &[Passed], None),
                 "canary",
                 None,
                 Some("canary"),

@@ -91,7 +91,7 @@ fn find(control_plane: &ControlPlane, asked: &str) -> Result<FleetPlan, Failure>
             answered => return answered,
         }
     }
-    let mut named: Vec<FleetPlan> = control_plane.all(PLANS, &[])?;
+    let mut named: Vec<FleetPlan> = control_plane.all(PLANS, &[("name", asked)])?;
     named.retain(|plan| plan.name == asked);
     let newest = named.into_iter().max_by_key(|plan| (!plan.state.is_end(), plan.created_at));
     newest.map_or_else(|| Err(KIND.none(asked)), |plan| whole(&plan.id))

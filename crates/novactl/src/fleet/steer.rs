@@ -19,7 +19,7 @@ pub struct Why {
     reason: String,
 }
 
-/// Say yes: to a plan of somebody else, or to a wave that has soaked and waits for a person
+/// Say yes: to a plan that somebody else applied, or to a wave that has soaked and waits for a person
 #[derive(Debug, clap::Args)]
 pub struct Approve {
     #[command(flatten)]
@@ -39,7 +39,8 @@ pub struct Halt {
 
 /// Let a halted plan go on from where it stands
 ///
-/// What has failed stays failed and counts on. A wave that halted by itself may halt again at the next failure.
+/// In a wave that halted by itself, those that failed, were slow or could not be reached have another turn. What made it
+/// halt may make it halt again: look first, with `novactl fleet executors NAME --outcome failed`.
 #[derive(Debug, clap::Args)]
 pub struct Resume {
     #[command(flatten)]
@@ -77,9 +78,9 @@ pub struct Rollback {
     wave: Option<String>,
 }
 
-/// Remove a plan: nobody else is started, and nothing is undone
+/// Remove a plan that has ended or is halted; what it did stays as it is
 ///
-/// To undo what it did, roll it back first.
+/// To undo what it did, roll it back first. A plan that is under way is halted first, with `novactl fleet halt`.
 #[derive(Debug, clap::Args)]
 pub struct Delete {
     #[command(flatten)]

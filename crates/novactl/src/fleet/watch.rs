@@ -1,7 +1,8 @@
 //! `novactl fleet watch`
 
-use novacula_protocol::people::{FleetPlan, PlanEvent, PlanState};
+use novacula_protocol::people::{FleetPlan, PlanEvent, PlanProgress, PlanState};
 use novacula_protocol::sync::LogLine;
+use serde::de::DeserializeOwned;
 
 use super::{Which, path, view, word};
 use crate::control_plane::ControlPlane;
@@ -28,18 +29,17 @@ impl Watch {
             terminal.line(format!("{}: {}", plan.name, view::because(&word(&plan.state), &plan.reason)))?;
         }
         let path = path(&plan.id);
-        if !stands_still(&plan) {
-            control_plane.follow(&format!("{path}/events"), |name, data| {
-                if name == "end" {
-                    return Ok(false);
+        if !stands_still(plan.state) {
+            let mut seen = None;
+            control_plane.follow(&format!("{path}/events"), |name, data| match name {
+                "log" => tell(terminal, &read(data)?).map(|()| true),
+                "progress" | "end" => {
+                    let progress: PlanProgress = read(data)?;
+                    let goes_on = name == "progress" && !stands_still(progress.state);
+                    moved(terminal, seen.replace(progress.clone()), &progress)?;
+                    Ok(goes_on)
                 }
-                let Some(event) = read(data)? else { return Ok(true) };
-                tell(terminal, &event)?;
-                // What happens to one executor brings the plan nowhere by itself; where it does, that is told too.
-                if event.executor_name.is_none() {
-                    plan = control_plane.get(&path, &[])?;
-                }
-                Ok(!stands_still(&plan))
+                _ => Ok(true),
             })?;
             plan = control_plane.get(&path, &[])?;
         }
@@ -47,14 +47,26 @@ impl Watch {
     }
 }
 
-fn read(data: &str) -> Result<Option<PlanEvent>, Failure> {
-    serde_json::from_str(data).map(Some).map_err(|e| {
+fn read<T: DeserializeOwned>(data: &str) -> Result<T, Failure> {
+    serde_json::from_str(data).map_err(|e| {
         Failure::new(
             Ending::Failed,
             "answer_unreadable",
             format!("an event of the plan cannot be read ({e})"),
         )
     })
+}
+
+/// Says where the plan stands, when that is elsewhere than before.
+fn moved(terminal: &Terminal, before: Option<PlanProgress>, now: &PlanProgress) -> anyhow::Result<()> {
+    let place = |it: &PlanProgress| (it.state, it.wave.clone(), it.wave_state);
+    if terminal.json || before.is_some_and(|before| place(&before) == place(now)) {
+        return Ok(());
+    }
+    let wave = now.wave.as_deref().unwrap_or_default();
+    let stands = now.wave_state.as_ref().map(word).unwrap_or_default();
+    let wave = view::because(&format!("{wave} {stands}"), &now.wave_reason);
+    terminal.line(format!("{}: {wave} ({})", word(&now.state), view::counted(&now.counts)))
 }
 
 fn tell(terminal: &Terminal, event: &PlanEvent) -> anyhow::Result<()> {
@@ -68,8 +80,8 @@ fn tell(terminal: &Terminal, event: &PlanEvent) -> anyhow::Result<()> {
 }
 
 /// Nothing more comes of it unless a person says so.
-fn stands_still(plan: &FleetPlan) -> bool {
-    plan.state.is_end() || plan.state == PlanState::Halted
+fn stands_still(state: PlanState) -> bool {
+    state.is_end() || state == PlanState::Halted
 }
 
 fn end(terminal: &Terminal, plan: &FleetPlan) -> anyhow::Result<Ending> {

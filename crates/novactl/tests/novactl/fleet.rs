@@ -64,10 +64,14 @@ fn knowing(plan: Value) -> Recorder {
 
 fn answer(asked: &Asked, plan: &Value) -> Reply {
     match asked.line.as_str() {
-        "GET /api/v1/fleet/plans" => (200, samples::page(std::slice::from_ref(plan))),
+        line if is_list(line) => (200, samples::page(std::slice::from_ref(plan))),
         line if line.starts_with("DELETE") => (204, String::new()),
         _ => (200, plan.to_string()),
     }
+}
+
+fn is_list(line: &str) -> bool {
+    line == "GET /api/v1/fleet/plans" || line.starts_with("GET /api/v1/fleet/plans?name=")
 }
 
 fn fleet(server: &Recorder, arguments: &[&str]) -> Run {
@@ -191,7 +195,7 @@ fn a_name_stands_for_the_plan_that_has_not_ended_and_else_for_the_newest() {
         let older = named(if second == "running" { PLAN } else { OLDER }, second, "2026-11-20T09:00:00Z");
         let page = samples::page(&[newest.clone(), older]);
         let server = Recorder::start(move |asked| match asked.line.as_str() {
-            "GET /api/v1/fleet/plans" => (200, page.clone()),
+            line if is_list(line) => (200, page.clone()),
             _ => (200, newest.to_string()),
         });
         assert_eq!(fleet(&server, &["status", "monthly"]).code, 0);
@@ -284,32 +288,42 @@ fn event(id: u32, executor: &Value, message: &str) -> String {
         "id": id, "at": "2026-11-21T08:00:00Z", "level": "WARNING", "wave": "standard", "executorName": executor,
         "message": message
     });
-    format!("event: plan\nid: {id}\ndata: {data}\n\n")
+    format!("event: log\nid: {id}\ndata: {data}\n\n")
+}
+
+fn progress(name: &str, state: &str, wave_state: &str) -> String {
+    let data = json!({
+        "state": state, "reason": "", "wave": "standard", "waveState": wave_state, "waveReason": "so it is\u{1b}[2J",
+        "counts": counts(&json!({"completed": 3}))
+    });
+    format!("event: {name}\ndata: {data}\n\n")
 }
 
 #[test]
 fn a_watch_ends_with_the_plan_and_says_how() {
-    for (state, code) in [("completed", 0), ("rolledBack", 0), ("halted", 1)] {
-        let mut events = vec![
-            (
-                200,
-                format!(
-                    "{}{}",
-                    event(3, &Value::Null, "three"),
-                    event(4, &Value::Null, "not heard any more")
-                ),
-            ),
-            // Cut off behind its second event.
-            (200, format!("{}{}", event(1, &json!("host-1"), "one"), event(2, &Value::Null, "two\u{1b}[2J"))),
+    for (name, state, code) in [("end", "completed", 0), ("end", "rolledBack", 0), ("progress", "halted", 1)]
+    {
+        let first = [
+            event(1, &json!("host-1"), "one"),
+            progress("progress", "running", "running"),
+            progress("progress", "running", "running"),
+            event(2, &Value::Null, "two\u{1b}[2J"),
         ];
+        let last = [
+            event(3, &Value::Null, "three"),
+            progress(name, state, "halted"),
+            event(4, &json!("x"), "unheard"),
+        ];
+        // The first is cut off behind its second event.
+        let mut streams = vec![(200, last.concat()), (200, first.concat())];
         let mut looks = 0;
         let server = Recorder::start(move |asked| {
             if asked.line.ends_with("/events") {
-                return events.pop().unwrap();
+                return streams.pop().unwrap();
             }
             looks += 1;
-            // By name, whole, then after the second and after the third event.
-            let state = if looks < 4 { "running" } else { state };
+            // By its name, whole, and once more at the end.
+            let state = if looks < 3 { "running" } else { state };
             answer(asked, &plan(state, "so it is", &wave("standard", "running", "", &json!({}))))
         });
         let said = fleet(&server, &["watch", "monthly"]);
@@ -317,7 +331,9 @@ fn a_watch_ends_with_the_plan_and_says_how() {
         let told: Vec<_> = said.stdout.lines().filter(|line| line.contains("WARNING")).collect();
         assert_eq!(told.len(), 3, "{said:?}");
         assert!(told[0].ends_with("standard, host-1: one") && told[1].contains("two\u{fffd}[2J"), "{said:?}");
-        assert!(said.stdout.contains("standard"), "{said:?}");
+        let stood =
+            said.stdout.matches("running: standard running: so it is\u{fffd}[2J (3 completed)").count();
+        assert_eq!(stood, 1, "what has not changed is not said again: {said:?}");
     }
     for (state, code) in [("completed", 0), ("halted", 1)] {
         let server = knowing(plan(state, "", &wave("standard", "passed", "", &json!({}))));

@@ -13,6 +13,7 @@ mod coverage;
 mod executors;
 mod fleet;
 mod fleet_groups;
+mod fleet_plans;
 mod freezes;
 mod novactl;
 mod people;
