@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 
 use jiff::SignedDuration;
+use novacula_lab::dice::{Dice, seed};
 use novacula_protocol::Stage;
 use novacula_protocol::people::{CountOrPercent, Presence};
 use semver::Version;
@@ -287,22 +288,15 @@ fn canaries_prove_it_to_the_rest_and_ask_nobody_for_approval() {
     assert_eq!((word(&rest.verdict), rest.grants.len()), ("run", 3));
 }
 
-/// Chance with a seed.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % most
-    }
-}
-
 #[test]
 fn whatever_a_wave_is_like_its_cap_holds_and_nobody_goes_while_it_halts_or_pauses() {
     use MemberOutcome as O;
-    let seed = 20_261_121;
-    println!("seed {seed}");
-    let mut dice = Dice(seed);
+    let seed = seed();
+    #[expect(clippy::print_stdout, reason = "whoever sees it fail wants to see it again")]
+    {
+        println!("NOVACULA_CRASH_SEED={seed}");
+    }
+    let mut dice = Dice::of(seed);
     let outcomes = [
         O::Waiting,
         O::Waiting,
