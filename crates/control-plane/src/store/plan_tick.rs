@@ -167,7 +167,9 @@ impl Tick<'_> {
         );
         let Next { verdict, grants, healthy_since, gates } = next;
         self.keep_gates(number, &said, &gates)?;
-        if healthy_since.is_none() && row.healthy_since.is_some() {
+        // What made the wave halt is to be seen as long as it stands halted.
+        let has_lost_health = healthy_since.is_none() && row.healthy_since.is_some();
+        if has_lost_health && !matches!(verdict, Verdict::Halt(_)) {
             plan_gates::forget_probes(self.sql, self.plan.id, number)?;
         }
         for member in members.iter_mut().filter(|member| grants.contains(&member.executor_id)) {
