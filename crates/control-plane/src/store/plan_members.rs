@@ -56,7 +56,7 @@ impl Tick<'_> {
     /// The wave begins: from now on it is clear who is in it.
     pub(super) fn begin(&mut self, index: usize) -> Sql<()> {
         let late: Vec<usize> =
-            (0..index).filter(|before| self.spec(*before).late_arrivers == LateArrivers::Next).collect();
+            (0..index).filter(|before| self.spec(*before).late_arrivers != LateArrivers::Never).collect();
         self.waves[index].began_at = Some(self.now);
         let count = self.join(index, &[late, vec![index]].concat())?;
         let has_canaries = self.members(index, false)?.iter().any(|member| member.canary);

@@ -487,6 +487,24 @@ async fn late_arrivers_join_or_stay_as_the_wave_says() {
 }
 
 #[tokio::test]
+async fn who_comes_too_late_to_join_goes_with_the_next_wave() {
+    let mut scene = Scene::with(&[("a", 1), ("b", 1), ("c", 1)]).await;
+    let waves =
+        json!([wave("a", json!({"lateArrivers": "join"})), wave("b", json!({})), wave("c", json!({}))]);
+    scene.apply(waves).await;
+    scene.everybody_succeeds().await;
+    scene.wait_s(70, &[]).await;
+    assert_eq!(scene.stands().await, "running passed running pending");
+    scene.add("a", "a-late").await;
+    for _ in 0..3 {
+        scene.everybody_succeeds().await;
+        scene.wait_s(70, &[]).await;
+    }
+    assert_eq!(scene.stands().await, "completed passed passed passed");
+    assert_eq!(scene.hosts[scene.index("a-late")].version, "1.1.0");
+}
+
+#[tokio::test]
 async fn of_two_plans_the_higher_has_the_executor() {
     let mut scene = Scene::with(&[("a", 1)]).await;
     scene.control_plane.publish("1.2.0").await;
