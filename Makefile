@@ -14,7 +14,7 @@ LAB_TESTS := $(patsubst tests/%.rs,--test %,$(wildcard tests/lab_*.rs))
 # Tests on hosts mostly wait: four at once load two processors well.
 export RUST_TEST_THREADS ?= $(shell n=$$(nproc); echo $$((n > 4 ? n : 4)))
 
-.PHONY: demo test test-api test-crash-points test-power-cuts test-matrix fuzz bench package prepare
+.PHONY: demo test test-api test-fleet test-crash-points test-power-cuts test-matrix fuzz bench package prepare
 
 demo: prepare $(KEYS)
 	cargo run --quiet --locked --package novacula-lab --bin demo
@@ -42,6 +42,15 @@ API_EXAMPLES ?= 150
 test-api: prepare $(KEYS)
 	NOVACULA_API_EXAMPLES=$(API_EXAMPLES) NOVACULA_API_SEED=$${API_SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} \
 		cargo test --locked --test api -- --nocapture
+
+# A plan of four waves on a thousand simulated executors, 5 % bad and 3 % dead, with the promises about plans looked at in
+# every answer, from another seed each time; `make test` tries two small ones. FLEET_FIRST_SEED=N tries the same again.
+FLEET_SEEDS ?= 100
+FLEET_EXECUTORS ?= 1000
+test-fleet: prepare $(KEYS)
+	cargo build --locked --profile lab --package novactl --package novacula-control-plane
+	FLEET_PROGRAMS=$(CARGO_TARGET_DIR)/lab FLEET_SEEDS=$(FLEET_SEEDS) FLEET_EXECUTORS=$(FLEET_EXECUTORS) \
+		cargo test --locked --package novactl --test simulate -- --nocapture a_plan_halts
 
 # The hosts of `make test` are of one suite; these are of systemd 247, 252 and 257.
 test-matrix: prepare $(KEYS)

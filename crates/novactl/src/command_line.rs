@@ -11,6 +11,7 @@ use crate::completions::Completions;
 use crate::connection;
 use crate::control_plane::ControlPlane;
 use crate::ending::{Ending, Failure, wrong_usage};
+use crate::simulate::Simulate;
 use crate::terminal::Terminal;
 use crate::{
     account, activity, batch, executor, fleet, four_eyes, freeze, release, token, upgrade, user, webhook,
@@ -80,6 +81,7 @@ enum Command {
     /// Have others told of upgrades
     #[command(subcommand)]
     Webhook(webhook::Command),
+    Simulate(Box<Simulate>),
     Completions(Completions),
 }
 
@@ -98,6 +100,7 @@ impl CommandLine {
         let terminal = Terminal::new(self.json);
         let result = match &self.command {
             Command::Completions(completions) => completions.run(&terminal),
+            Command::Simulate(simulate) => simulate.run(&terminal),
             Command::Release(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Executor(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),
             Command::Account(command) => self.connect(&terminal).and_then(|cp| command.run(&cp, &terminal)),

@@ -44,9 +44,19 @@ impl ControlPlane {
             .timeout_recv_body(Some(Duration::from_secs(60)))
             .tls_config(TlsConfig::builder().root_certs(connection.roots.clone()).build())
             .user_agent(USER_AGENT)
+            // Only a simulation has so many calls under way.
+            .max_idle_connections(64)
+            .max_idle_connections_per_host(64)
             .build()
             .new_agent();
         Self { http, connection }
+    }
+
+    /// The same control plane and connections with another token.
+    pub fn in_the_name_of(&self, token: &str) -> Self {
+        let Connection { url, roots, .. } = &self.connection;
+        let connection = Connection { url: url.clone(), token: token.to_owned(), roots: roots.clone() };
+        Self { http: self.http.clone(), connection }
     }
 
     /// Where it is.

@@ -18,6 +18,8 @@ pub enum Ending {
     NothingToDo,
     /// A rule stands against it; trying again as it is will not help.
     Refused,
+    /// A simulation has found the control plane break a promise.
+    Broken,
 }
 
 impl Ending {
@@ -27,7 +29,7 @@ impl Ending {
             Self::Done => 0,
             Self::Failed => 1,
             Self::WrongUsage => 2,
-            Self::NothingToDo => 3,
+            Self::NothingToDo | Self::Broken => 3,
             Self::Refused => 4,
         }
     }

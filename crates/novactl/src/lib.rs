@@ -22,6 +22,7 @@ mod named;
 mod release;
 mod revoke;
 mod selector;
+mod simulate;
 mod terminal;
 mod token;
 mod upgrade;
