@@ -4,7 +4,6 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
-    clippy::print_stdout,
     reason = "a test writes files, runs programs, says what it drew, and ends where something is not as it must be"
 )]
 
