@@ -294,3 +294,17 @@ pub(crate) const GATE_SKIP: &str =
     r#"{"wave": "canary", "gate": "prometheus", "reason": "the alert is about another service"}"#;
 
 pub(crate) const PLAN_ROLLBACK: &str = r#"{"wave": "canary", "reason": "the release eats the disk"}"#;
+
+pub(crate) const PLAN_DRY_RUN: &str = r#"{
+    "targetVersion": "1.5.0", "warnings": ["wave `canary` has 1 executor, and `canary` is 2: all of them go first"],
+    "waves": [{
+        "name": "canary", "maxInFlight": 1, "canary": 0, "startsAt": "2026-11-21T08:00:00Z",
+        "endsAt": "2026-11-21T09:03:00Z", "wantsApproval": false, "executors": [{
+            "executorId": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "name": "host-1", "canary": false,
+            "currentVersion": "1.4.2", "route": ["1.5.0"], "status": "online", "obstacle": null,
+            "preflight": [{"check": "clock", "ok": true, "note": "", "at": "2026-11-21T07:59:00Z"}],
+            "owes": ["disk_space"]
+        }]
+    }],
+    "inNoWave": ["host-7"], "endsAt": "2026-11-21T09:03:00Z"
+}"#;

@@ -21,6 +21,9 @@ use crate::store::{
 };
 use crate::upgrade::{self, Facts};
 
+/// So many executors are asked for checks in one transaction.
+const ASKED_AT_ONCE: usize = 200;
+
 /// A caller that hangs up in the middle must not part the memory from the store, so the work runs without it.
 async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
@@ -157,6 +160,24 @@ impl App {
             let is_known = stored.is_some();
             stored.into_iter().for_each(|snapshot| app.fleet.absorb(snapshot, now));
             Ok(is_known)
+        })
+        .await
+    }
+
+    /// Asks several executors for checks, in portions, so that no upgrade waits behind a whole fleet.
+    pub(crate) async fn ask_several_for_checks(
+        self: &Arc<Self>,
+        by: Person,
+        asked: Vec<(Uuid, Vec<String>)>,
+    ) -> Result<(), StoreError> {
+        let app = Arc::clone(self);
+        to_the_end(async move {
+            let now = app.clock.now();
+            for portion in asked.chunks(ASKED_AT_ONCE) {
+                let stored = app.store.ask_several_for_checks(by.clone(), portion.to_vec(), now).await?;
+                stored.into_iter().for_each(|snapshot| app.fleet.absorb(snapshot, now));
+            }
+            Ok(())
         })
         .await
     }

@@ -57,6 +57,7 @@ mod limiter;
 mod particulars;
 mod people;
 mod plan_document;
+mod plan_dry_run;
 mod plan_schema;
 mod presence;
 mod range;

@@ -24,6 +24,7 @@ use crate::said;
 use crate::selector;
 
 pub use order::{Standing, order};
+pub use release::{Way, way};
 
 /// What share of a wave is upgraded at once, unless its plan says.
 const USUAL_IN_FLIGHT: CountOrPercent = CountOrPercent::Percent(25);

@@ -21,6 +21,7 @@ mod memberships;
 mod named;
 mod personal_tokens;
 mod plan_back;
+mod plan_dry_run;
 mod plan_events;
 mod plan_gates;
 mod plan_members;

@@ -20,6 +20,22 @@ pub(crate) struct Gathered {
     pub groups: BTreeMap<String, Selector>,
     /// The other plans.
     pub plans: Vec<LivePlan>,
+    /// A plan of this name has not ended.
+    pub is_name_taken: bool,
+}
+
+impl Gathered {
+    /// As a plan is held against it; `executors` are those that it has, each by itself.
+    pub(crate) fn known<'a>(&'a self, executors: &'a [&'a Executor], app: &App) -> Known<'a> {
+        Known {
+            releases: &self.releases,
+            executors,
+            groups: &self.groups,
+            plans: &self.plans,
+            gates: app.gates.leave,
+            now: app.clock.now(),
+        }
+    }
 }
 
 /// Gathers it for a plan of this name: one that lives under the same name is that plan itself.
@@ -28,22 +44,16 @@ pub(crate) async fn gathered(app: &Arc<App>, account_id: Uuid, name: &str) -> An
     let groups = app.store.group_selectors(account_id).await?;
     let executors = app.fleet.map_all(account_id, Executor::clone);
     let living = app.store.plans_alive(account_id).await?;
+    let is_name_taken = living.iter().any(|it| it.plan.name == name);
     let plans = living.into_iter().filter(|it| it.plan.name != name).map(|it| live(it, &executors, &groups));
-    Ok(Gathered { releases, plans: plans.collect(), groups, executors })
+    Ok(Gathered { releases, plans: plans.collect(), groups, executors, is_name_taken })
 }
 
 /// Whether the plan can be carried out here, and what it comes to.
 pub(crate) fn checked(app: &App, gathered: &Gathered, document: &FleetUpgradePlan) -> Answer<Checked> {
     let executors: Vec<&Executor> = gathered.executors.iter().collect();
-    let known = Known {
-        releases: &gathered.releases,
-        executors: &executors,
-        groups: &gathered.groups,
-        plans: &gathered.plans,
-        gates: app.gates.leave,
-        now: app.clock.now(),
-    };
-    plan_document::checked(document, &known).map_err(|refused| ApiError::invalid_plan(&refused))
+    plan_document::checked(document, &gathered.known(&executors, app))
+        .map_err(|refused| ApiError::invalid_plan(&refused))
 }
 
 /// Whom another plan has, or would have once its waves begin.

@@ -15,7 +15,7 @@ use crate::store::Person;
 
 /// What is asked for when nobody says what: the checks of an agent of this version. An agent that does not know one of
 /// them says so in its result.
-const ALL: [&str; 14] = [
+pub(crate) const ALL: [&str; 14] = [
     "config",
     "keys",
     "units",

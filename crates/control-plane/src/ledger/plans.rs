@@ -88,7 +88,7 @@ impl App {
     }
 
     /// Who was not heard is offline, unless it is us who could not hear.
-    fn presence_if_known(&self, last_seen_at: Timestamp, now: Timestamp) -> Option<Presence> {
+    pub(crate) fn presence_if_known(&self, last_seen_at: Timestamp, now: Timestamp) -> Option<Presence> {
         let timeout_ms = self.rules.heartbeat_timeout_ms;
         let timeout = SignedDuration::from_millis(i64::try_from(timeout_ms).unwrap_or(i64::MAX));
         match presence(last_seen_at, now, timeout_ms) {

@@ -741,7 +741,7 @@ fn a_plan_without_rhyme_or_reason_is_refused_or_taken_and_never_a_crash() {
             }
         }
     }
-    assert!(taken > 100, "{taken}");
+    assert!(taken > 100, "NOVACULA_CRASH_SEED={seed}: {taken}");
     let everybody: BTreeSet<_> = account.executors.iter().map(|executor| executor.id).collect();
     assert_eq!(everybody.len(), 13);
 }

@@ -109,6 +109,8 @@ const WHO: &[(&str, &str)] = &[
     ("deleteFreeze",            "+   +   403 403 403 401 401 401"),
     ("endFreeze",               "+   +   403 403 403 401 401 401"),
     ("showPlanSchema",          "+   +   +   +   +   401 401 401"),
+    ("dryRunPlan",              "+   +   +   403 403 401 401 401"),
+    ("dryRunKnownPlan",         "+   +   +   403 403 401 401 401"),
     ("listPlans",               "+   +   +   +   +   401 401 401"),
     ("applyPlan",               "+   +   +   403 403 401 401 401"),
     ("showPlan",                "+   +   +   +   +   401 401 401"),

@@ -23,20 +23,22 @@ impl Store {
         checks: Vec<String>,
         now: Timestamp,
     ) -> Result<Option<Snapshot>, StoreError> {
+        self.write(move |sql| ask(sql, &by, id, &checks, now)).await
+    }
+
+    /// Asks several executors for checks; those that the account does not have are left out.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn ask_several_for_checks(
+        &self,
+        by: Person,
+        asked: Vec<(Uuid, Vec<String>)>,
+        now: Timestamp,
+    ) -> Result<Vec<Snapshot>, StoreError> {
         self.write(move |sql| {
-            let Some(executor) = executors::executor(sql, by.account_id, id)? else { return Ok(None) };
-            let mut waiting = executor.checks;
-            for check in &checks {
-                if !waiting.contains(check) {
-                    waiting.push(check.clone());
-                }
-            }
-            sql.prepare_cached("UPDATE executors SET checks = ?2 WHERE id = ?1")?
-                .execute(params![Word(&id), Json(&waiting)])?;
-            let after = Some(serde_json::json!({"checks": checks}));
-            let deed = Deed::by(&by.name, by.account_id, now, Action::PreflightRequested);
-            append(sql, Deed { target: &id.to_string(), name: &executor.name, after, ..deed })?;
-            executors::revised(sql, id).map(Some)
+            let asked = asked.iter().filter_map(|(id, checks)| ask(sql, &by, *id, checks, now).transpose());
+            asked.collect()
         })
         .await
     }
@@ -58,6 +60,22 @@ impl Store {
         })
         .await
     }
+}
+
+fn ask(sql: &Connection, by: &Person, id: Uuid, checks: &[String], now: Timestamp) -> Sql<Option<Snapshot>> {
+    let Some(executor) = executors::executor(sql, by.account_id, id)? else { return Ok(None) };
+    let mut waiting = executor.checks;
+    for check in checks {
+        if !waiting.contains(check) {
+            waiting.push(check.clone());
+        }
+    }
+    sql.prepare_cached("UPDATE executors SET checks = ?2 WHERE id = ?1")?
+        .execute(params![Word(&id), Json(&waiting)])?;
+    let after = Some(serde_json::json!({"checks": checks}));
+    let deed = Deed::by(&by.name, by.account_id, now, Action::PreflightRequested);
+    append(sql, Deed { target: &id.to_string(), name: &executor.name, after, ..deed })?;
+    executors::revised(sql, id).map(Some)
 }
 
 /// Keeps the answers to what was asked; what nobody asked for is not kept, so that no executor can fill the disk.

@@ -52,6 +52,8 @@ const COMMANDS: &[(&str, &str)] = &[
     ("createFreeze", "freeze create"),
     ("showFreeze", "freeze delete"),
     ("showPlanSchema", "fleet schema"),
+    ("dryRunPlan", "fleet dry-run"),
+    ("dryRunKnownPlan", "fleet dry-run"),
     ("deleteFreeze", "freeze delete"),
     ("endFreeze", "freeze end"),
     ("listAccounts", "account list"),
