@@ -158,6 +158,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_end_does_not_overtake_what_happened_before_it() {
+        let control_plane = ControlPlane::start().await;
+        let id = planned(&control_plane).await;
+        let (store, now) = (&control_plane.app.store, control_plane.app.clock.now());
+        for _ in 0..2 * PORTION {
+            store.put_plan_event(id, "one of many", now).await;
+        }
+        store.put_plan_state(id, PlanState::Completed, "every wave passed", now).await;
+        let text = all(control_plane.stream(follow(id, OWNER, None))).await;
+        let heard = events(&text);
+        let many = heard.iter().filter(|(_, data)| data["message"] == "one of many").count();
+        assert_eq!(many, 2 * PORTION as usize);
+        let ends: Vec<_> = (0..heard.len()).filter(|at| heard[*at].0 == "end").collect();
+        assert_eq!(ends, [heard.len() - 1]);
+    }
+
+    #[tokio::test]
     async fn a_plan_that_is_halted_is_not_over_and_one_that_is_deleted_is() {
         let control_plane = ControlPlane::start().await;
         let id = planned(&control_plane).await;
@@ -166,6 +183,11 @@ mod tests {
         let mut streaming = control_plane.stream(follow(id, OWNER, None)).await.into_body();
         let mut heard = String::new();
         while !heard.contains("two failed") {
+            let frame = streaming.frame().await.expect("it is not over").unwrap();
+            heard.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
+        }
+        store.put_plan_event(id, "somebody looks into it", now).await;
+        while !heard.contains("somebody looks into it") {
             let frame = streaming.frame().await.expect("it is not over").unwrap();
             heard.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
         }
