@@ -6,9 +6,7 @@ use novacula_lab::dice::Dice;
 use novacula_protocol::Stage;
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server};
-
-pub const TARGET: &str = "x86_64-unknown-linux-musl";
+use crate::server::{Answer, Server, TARGET};
 
 /// One attempt of one upgrade.
 pub type Attempt = (String, u64);

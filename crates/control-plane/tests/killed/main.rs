@@ -11,15 +11,13 @@ mod traffic;
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use novacula_lab::dice::Dice;
-use novacula_lab::signing::Signer;
 use serde_json::{Value, json};
 
-use crate::host::{Host, TARGET};
+use crate::host::Host;
 use crate::ledger::Ledger;
 use crate::server::{Answer, Fuse, Server};
 use crate::traffic::{Talk, VERSIONS};
@@ -39,7 +37,7 @@ fn no_accepted_upgrade_is_lost_or_doubled_however_often_the_server_is_killed() {
 
     let mut server = Server::start(folder.path(), None);
     let owner = server.owner.clone().unwrap();
-    publish(&server, folder.path(), &owner);
+    server.publish(folder.path(), &owner, &VERSIONS);
     let mut hosts: Vec<Host> = (0..HOSTS).map(|n| introduced(&server, &owner, n, &mut dice)).collect();
     let everybody: Vec<String> = hosts.iter().map(|host| host.id.clone()).collect();
 
@@ -118,29 +116,6 @@ fn settle(server: &Server, owner: &str, hosts: &mut [Host], dice: &mut Dice) {
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
-}
-
-fn publish(server: &Server, folder: &Path, owner: &str) {
-    for version in VERSIONS {
-        let file = server::file(folder, version.as_bytes());
-        let comment = format!("kind:agent version:{version} target:{TARGET}");
-        let signature = Signer::trusted().sign(&file, &comment);
-        let mut form = String::new();
-        for (name, value) in
-            [("kind", "agent"), ("version", version), ("signature", &signature), ("artifact", version)]
-        {
-            let file = if name == "artifact" { "; filename=\"agent\"" } else { "" };
-            form +=
-                &format!("--XYZ\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{value}\r\n");
-        }
-        form += "--XYZ--\r\n";
-        let draft =
-            server.send("POST", "/releases", owner, "multipart/form-data; boundary=XYZ", form.into_bytes());
-        let Answer::Accepted(draft) = draft else { panic!("{draft:?}") };
-        let path = format!("/releases/{}", draft["id"].as_str().unwrap());
-        let published = server.call("PATCH", &path, owner, &json!({"status": "published"}));
-        assert!(matches!(published, Answer::Accepted(_)), "{published:?}");
-    }
 }
 
 fn introduced(server: &Server, owner: &str, n: usize, dice: &mut Dice) -> Host {
