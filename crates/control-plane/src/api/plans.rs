@@ -25,8 +25,12 @@ use crate::reason::{Reason, checked_reason};
 use crate::rollout::gates;
 use crate::selector::takes;
 use crate::store::{
-    MembersListed, Person, Plan, PlanAsk, PlanRefused, PlanShown, PlanSteer, Sights, StoreError,
+    LivingPlan, MembersListed, Person, Plan, PlanAsk, PlanRefused, PlanShown, PlanSteer, Sight, Sights,
+    StoreError,
 };
+
+/// More names nobody reads.
+const MOST_NAMES: usize = 100;
 
 pub(crate) async fn apply(
     State(app): State<Arc<App>>,
@@ -215,7 +219,10 @@ async fn steered(
 
 async fn one(app: &App, account_id: Uuid, id: Uuid) -> Answer<FleetPlan> {
     let found = app.store.plan(account_id, id).await?.ok_or_else(|| ApiError::not_found("plan"))?;
-    Ok(View::of(app, account_id).await?.plan(found))
+    let living = LivingPlan::of(&found, app.store.plan_executors(id).await?);
+    let view = View::of(app, account_id).await?;
+    let in_no_wave = Some(view.in_no_wave(&living));
+    Ok(FleetPlan { in_no_wave, ..view.plan(found) })
 }
 
 fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
@@ -273,8 +280,24 @@ impl View {
             approval: plan.approval.clone(),
             warnings: plan.warnings.clone(),
             waves: waves.collect(),
+            in_no_wave: None,
             document: Some(plan.document.clone()),
         }
+    }
+
+    /// Who is left out: in no wave, and taken by none to come.
+    fn in_no_wave(&self, living: &LivingPlan) -> Vec<String> {
+        let selectors = living.selectors(&self.groups);
+        let is_left_out = |(id, sight): &(&Uuid, &Sight)| {
+            sight.kind == living.plan.executor_kind
+                && !living.members.contains(id)
+                && !selectors.iter().any(|selector| takes(selector, &sight.labels))
+        };
+        let mut names: Vec<_> =
+            self.sights.by_id.iter().filter(is_left_out).map(|(_, sight)| sight.name.clone()).collect();
+        names.sort();
+        names.truncate(MOST_NAMES);
+        names
     }
 
     /// How many the wave would take if it began now.

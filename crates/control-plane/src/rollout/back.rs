@@ -5,6 +5,8 @@ use novacula_protocol::people::Presence;
 
 use super::member::{Member, OtherUpgrade};
 
+const LOOK: &str = "look after its host, then roll back again";
+
 /// What is to be done with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Back {
@@ -41,7 +43,11 @@ pub fn back(member: &Member) -> Back {
         };
     }
     if seen.version == member.from_version {
-        return Back::Done;
+        // It was given up and may go forward yet, unheard.
+        return match attempt.is_given_up && attempt.is_picked_up && !attempt.is_back {
+            true => Back::Cannot(format!("nobody knows how far it came; {LOOK}")),
+            false => Back::Done,
+        };
     }
     // One that failed before is tried again when a person asks again.
     if attempt.is_back && member.has_turn {
@@ -59,9 +65,7 @@ pub fn back(member: &Member) -> Back {
     }
     match seen.presence {
         Some(Presence::Online) => Back::Downgrade,
-        Some(Presence::Offline) => {
-            Back::Cannot("it does not sync; look after its host, then roll back again".to_owned())
-        }
+        Some(Presence::Offline) => Back::Cannot(format!("it does not sync; {LOOK}")),
         None => Back::Wait,
     }
 }

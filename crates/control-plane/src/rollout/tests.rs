@@ -522,6 +522,20 @@ fn going_back_undoes_only_what_the_plan_did() {
         ("it runs what nobody brought", with(&|m| (done(m), m.seen.version = version("5.0.0")).0), "leave"),
         ("it failed by itself", with(&|m| m.seen.attempt = Some(attempt(Stage::Failed, false))), "done"),
         (
+            "it was given up in the middle, and may go forward yet",
+            with(&|m| m.seen.attempt = Some(Attempt { is_given_up: true, ..attempt(Stage::Failed, false) })),
+            "cannot",
+        ),
+        (
+            "it was given up before it began",
+            with(&|m| {
+                let lapsed =
+                    Attempt { is_given_up: true, is_picked_up: false, ..attempt(Stage::Failed, false) };
+                m.seen.attempt = Some(lapsed);
+            }),
+            "done",
+        ),
+        (
             "it failed between two hops",
             with(&|m| {
                 m.seen.attempt = Some(attempt(Stage::Failed, false));

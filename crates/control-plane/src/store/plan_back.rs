@@ -61,13 +61,12 @@ impl Tick<'_> {
         let on_their_way = members.iter().filter(|member| is_on_its_way(member)).count();
         let mut room = (plan_document::in_flight(&self.plan.document.spec.waves[index], total) as usize)
             .saturating_sub(on_their_way);
-        let (mut left, mut stuck) = (0, 0);
         for member in members.iter_mut().filter(|member| member.outcome == MemberOutcome::RollingBack) {
             let after = self.step_back(member, &mut room)?;
-            left += u32::from(after.outcome == MemberOutcome::RollingBack);
-            stuck += u32::from(after.outcome == MemberOutcome::NotRolledBack);
             self.settle(index, member, after)?;
         }
+        let count = |outcome| members.iter().filter(|member| member.outcome == outcome).count();
+        let (left, stuck) = (count(MemberOutcome::RollingBack), count(MemberOutcome::NotRolledBack));
         let wave = &mut self.waves[index];
         if left > 0 {
             wave.reason = format!("{left} executors are on their way back");
@@ -120,7 +119,11 @@ impl Tick<'_> {
 /// The plan has done something to it.
 fn has_moved(member: &Member) -> bool {
     member.seen.version != member.from_version
-        || member.seen.attempt.as_ref().is_some_and(|attempt| attempt.is_open)
+        || member
+            .seen
+            .attempt
+            .as_ref()
+            .is_some_and(|attempt| attempt.is_open || (attempt.is_given_up && attempt.is_picked_up))
 }
 
 fn is_on_its_way(member: &Member) -> bool {

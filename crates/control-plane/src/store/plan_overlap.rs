@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::column::Word;
 use super::plan_rows::{self as rows, Plan};
-use super::{Sql, Store, StoreError, groups};
+use super::{PlanShown, Sql, Store, StoreError, groups};
 use crate::plan_document::{Standing, order, selector_of};
 use crate::selector::takes;
 
@@ -34,19 +34,37 @@ impl Store {
         })
         .await
     }
+
+    /// The executors of the waves of a plan that have begun.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn plan_executors(&self, plan_id: Uuid) -> Result<HashSet<Uuid>, StoreError> {
+        self.read(move |sql| members(sql, plan_id)).await
+    }
 }
 
 fn living(sql: &Connection, plan: Plan) -> Sql<LivingPlan> {
     let waves = rows::waves(sql, plan.id)?.into_iter();
     let pending = waves.filter(|wave| wave.state == WaveState::Pending).map(|wave| wave.wave).collect();
-    let members = sql
-        .prepare_cached("SELECT executor_id FROM plan_members WHERE plan_id = ?1")?
-        .query_map(params![Word(&plan.id)], |row| Ok(row.get::<_, Word<_>>(0)?.0))?
-        .collect::<Sql<_>>()?;
+    let members = members(sql, plan.id)?;
     Ok(LivingPlan { plan, members, pending })
 }
 
+fn members(sql: &Connection, plan_id: Uuid) -> Sql<HashSet<Uuid>> {
+    sql.prepare_cached("SELECT executor_id FROM plan_members WHERE plan_id = ?1")?
+        .query_map(params![Word(&plan_id)], |row| Ok(row.get::<_, Word<_>>(0)?.0))?
+        .collect()
+}
+
 impl LivingPlan {
+    /// The plan that is shown, and whom it has.
+    #[must_use]
+    pub fn of(shown: &PlanShown, members: HashSet<Uuid>) -> Self {
+        let pending = shown.waves.iter().filter(|wave| wave.state == WaveState::Pending);
+        Self { plan: shown.plan.clone(), members, pending: pending.map(|wave| wave.wave).collect() }
+    }
+
     /// The selectors of the waves that have not begun.
     #[must_use]
     pub fn selectors(&self, groups: &BTreeMap<String, Selector>) -> Vec<Selector> {

@@ -238,6 +238,10 @@ pub struct FleetPlan {
     pub warnings: Vec<String>,
     /// One after the other.
     pub waves: Vec<Wave>,
+    /// Executors of the kind that are in none of its waves and that no wave to come takes, by name, at most 100; only
+    /// where one plan is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_no_wave: Option<Vec<String>>,
     /// The document as it was applied; only where one plan is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<FleetUpgradePlan>,

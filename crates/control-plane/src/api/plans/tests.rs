@@ -458,6 +458,7 @@ async fn members_are_fixed_when_their_wave_begins() {
     scene.hosts[leaver].wave = "elsewhere";
     scene.add("a", "a-late").await;
     scene.everybody_succeeds().await;
+    assert_eq!(scene.plan().await["inNoWave"], json!(["a-late"]), "who is left out so far is shown");
     assert_eq!(scene.outcomes().await, ["a-0 completed", "a-1 completed"], "who left stays, who came waits");
     let members = scene.plan().await["id"].as_str().unwrap().to_owned();
     let members = scene.control_plane.get(&format!("/api/v1/fleet/plans/{members}/executors")).await.ok();
