@@ -1,7 +1,9 @@
 //! How a plan is shown: where it stands, why, and what can be done about it.
 
 use jiff::Timestamp;
-use novacula_protocol::people::{FleetPlan, Gate, GateOutcome, PlanState, Wave, WaveCounts, WaveState};
+use novacula_protocol::people::{
+    FleetPlan, Gate, GateOutcome, GateSpec, PlanState, Wave, WaveCounts, WaveState,
+};
 
 use super::word;
 use crate::terminal::Terminal;
@@ -119,24 +121,31 @@ fn next(plan: &FleetPlan) -> Vec<String> {
         }
         PlanState::Running | PlanState::Paused => {
             let mut all = Vec::new();
-            for gate in wave.map(|wave| wave.gates.as_slice()).unwrap_or_default() {
-                let is_at_gate = wave.is_some_and(|wave| wave.state == WaveState::Gate);
-                match gate.outcome {
-                    GateOutcome::Waiting if gate.name == "approval" && is_at_gate => {
-                        all.push(do_it("approve", why));
-                    }
-                    GateOutcome::Inconclusive if gate.blocking && !gate.skipped => {
-                        let wave = wave.map(|wave| quoted(&wave.name)).unwrap_or_default();
-                        let more = format!(" --wave {wave} --gate {}{why}", quoted(&gate.name));
-                        all.push(do_it("skip-gate", &more));
-                    }
-                    _ => {}
-                }
+            let silent = wave.filter(|wave| plan.state == PlanState::Paused && wave.counts.unreachable > 0);
+            if let Some(wave) = silent {
+                let more = format!(" --wave {} --outcome unreachable", quoted(&wave.name));
+                all.push(do_it(
+                    "executors",
+                    &format!("{more}  (look after their hosts; it goes on by itself)"),
+                ));
             }
-            if plan.state == PlanState::Paused {
-                all.push(do_it("executors", "  (who is in the way; the plan goes on by itself)"));
+            let gates = wave.map(|wave| wave.gates.as_slice()).unwrap_or_default();
+            let at_gate = wave.filter(|wave| wave.state == WaveState::Gate);
+            let is_asked = |wave: &Wave| {
+                let mut waiting = wave.gates.iter().filter(|gate| gate.outcome == GateOutcome::Waiting);
+                waiting.any(|gate| is_approval(plan, wave, gate))
+            };
+            if at_gate.is_some_and(is_asked) {
+                all.push(do_it("approve", why));
             }
             all.push(do_it("watch", ""));
+            let unclear =
+                |gate: &&Gate| gate.outcome == GateOutcome::Inconclusive && gate.blocking && !gate.skipped;
+            for gate in gates.iter().filter(unclear) {
+                let wave = wave.map(|wave| quoted(&wave.name)).unwrap_or_default();
+                let more = format!(" --wave {wave} --gate {}{why}", quoted(&gate.name));
+                all.push(do_it("skip-gate", &format!("{more}  (go on without its answer)")));
+            }
             all
         }
         PlanState::Halted => vec![
@@ -147,6 +156,14 @@ fn next(plan: &FleetPlan) -> Vec<String> {
         PlanState::RollingBack => vec![do_it("watch", "")],
         PlanState::RolledBack | PlanState::Completed => Vec::new(),
     }
+}
+
+/// A person opens it. Where the document is not at hand it is known by its usual name.
+fn is_approval(plan: &FleetPlan, wave: &Wave, gate: &Gate) -> bool {
+    let specs = plan.document.as_ref().map(|document| document.spec.waves.as_slice()).unwrap_or_default();
+    let mut named = specs.iter().filter(|spec| spec.name == wave.name).flat_map(|spec| &spec.gates);
+    gate.name == "approval"
+        || named.any(|spec| matches!(spec, GateSpec::Approval { .. }) && spec.name() == gate.name)
 }
 
 /// What a plan is called on a command line.

@@ -163,10 +163,14 @@ fn the_status_has_a_reason_beside_every_state_and_says_what_can_be_done() {
         second["gates"] = json!([gate(name, outcome, "so it is")]);
         second
     };
+    let mut silent = waits("online", "inconclusive");
+    silent["counts"]["unreachable"] = json!(3);
+    let look = "novactl fleet executors monthly --wave standard --outcome unreachable";
     let skip = "novactl fleet skip-gate monthly --wave standard --gate 'our alerts' --reason …";
     for (state, second, expected) in [
         ("running", waits("approval", "waiting"), "novactl fleet approve monthly --reason …"),
         ("paused", waits("our alerts", "inconclusive"), skip),
+        ("paused", silent, look),
         ("running", waits("online", "pass"), "novactl fleet watch monthly"),
         ("approvalWanted", waits("online", "waiting"), "(somebody else than alice)"),
         ("rollingBack", waits("online", "pass"), "novactl fleet watch monthly"),
@@ -174,6 +178,19 @@ fn the_status_has_a_reason_beside_every_state_and_says_what_can_be_done() {
         let said = fleet(&knowing(plan(state, "why", &second)), &["status", "monthly"]);
         assert!(said.stdout.contains(expected), "{state}: {expected}: {}", said.stdout);
     }
+    let mut own = plan("running", "why", &waits("the night shift", "waiting"));
+    own["document"] = json!({
+        "apiVersion": "novacula/v1", "kind": "FleetUpgradePlan", "metadata": {"name": "monthly"},
+        "spec": {"targetVersion": "1.34.2", "waves": [
+            {"name": "standard", "gates": [{"type": "approval", "name": "the night shift"}]}
+        ]}
+    });
+    let said = fleet(&knowing(own), &["status", "monthly"]);
+    assert!(
+        said.stdout.contains("novactl fleet approve monthly"),
+        "an approval of another name: {}",
+        said.stdout
+    );
     let ended = fleet(&knowing(plan("completed", "", &waits("online", "pass"))), &["status", "monthly"]);
     assert!(!ended.stdout.contains("you can"), "{ended:?}");
     let none = fleet(&Recorder::start(|_| (200, samples::page(&[]))), &["status"]);
