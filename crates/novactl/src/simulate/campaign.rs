@@ -11,7 +11,7 @@ use novacula_protocol::people::{
 };
 
 use super::engine::Engine;
-use super::pace::Pace;
+use super::pace::{Pace, between_ms};
 use super::program::Program;
 use super::waves::Wave;
 use crate::control_plane::ControlPlane;
@@ -121,7 +121,7 @@ impl Campaign<'_> {
         applied.warnings.iter().for_each(|warning| self.terminal.note(format!("the plan: {warning}")));
         let path = format!("{PLANS}/{}", applied.id);
         let mut shown: Vec<String> = Vec::new();
-        let (mut halted, mut kills, mut killed_in) = (None, 0, HashSet::new());
+        let (mut halted, mut halted_at, mut kills, mut killed_in) = (None, None, 0, HashSet::new());
         let mut moved = (String::new(), now(), self.pace.now());
         let mut is_going_back = false;
         loop {
@@ -133,6 +133,9 @@ impl Campaign<'_> {
             if state != moved.0 {
                 moved = (state, now(), self.pace.now());
             }
+            for (index, wave) in plan.waves.iter().enumerate().filter(|(_, wave)| wave.began_at.is_some()) {
+                self.engine.judge().note_started(index, wave.counts.started);
+            }
             self.note_canaries(&path, &plan)?;
             if plan.state != PlanState::ApprovalWanted && self.people.approve {
                 self.approve(&path, &plan, &document.spec.waves)?;
@@ -143,12 +146,17 @@ impl Campaign<'_> {
             }
             if plan.state == PlanState::Halted {
                 self.engine.judge().note_halt(now());
+                halted_at.get_or_insert(self.pace.now());
                 let stands = |wave: &novacula_protocol::people::Wave| {
                     matches!(wave.state, WaveState::Halted | WaveState::RollingBack | WaveState::RolledBack)
                 };
                 halted = halted.or_else(|| plan.waves.iter().position(stands));
             }
+            // Whoever decides looks at it first; and so it is seen whether anybody is started all the same.
+            let is_considered =
+                halted_at.is_some_and(|at| between_ms(at, self.pace.now()) > 3 * self.pace.sync_interval_ms);
             let outcome = match plan.state {
+                PlanState::Halted if !is_considered => None,
                 PlanState::Completed => Some(Outcome::Completed),
                 PlanState::RolledBack => Some(Outcome::RolledBack),
                 PlanState::Halted => match halted.map(|wave| plan.waves[wave].state) {
@@ -170,7 +178,7 @@ impl Campaign<'_> {
                 },
                 _ => None,
             };
-            let rests_since = (moved.1.elapsed(), super::pace::between_ms(moved.2, self.pace.now()));
+            let rests_since = (moved.1.elapsed(), between_ms(moved.2, self.pace.now()));
             let is_stuck = rests_since.0 > LEAST_PATIENCE && rests_since.1 > self.patience_ms(&plan);
             if let Some(outcome) = outcome.or_else(|| is_stuck.then_some(Outcome::StandsStill)) {
                 let stuck = self.members(&path, &[("outcome", "notRolledBack")])?;

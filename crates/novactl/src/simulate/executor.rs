@@ -225,7 +225,7 @@ impl Executor {
             // Not now: one upgrade at a time.
             Some(_) => false,
             None => {
-                let mut job = Job::begin(told, &self.runs, answer.now, &mut self.dice);
+                let mut job = Job::begin(told, &self.runs, self.interval_ms, answer.now, &mut self.dice);
                 stand_still(self.fault, &mut job);
                 self.job = Some(job);
                 true

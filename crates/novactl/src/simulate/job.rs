@@ -38,12 +38,19 @@ pub struct Job {
     pub due: Option<Timestamp>,
     confirm: Confirm,
     window_ms: u64,
+    interval_ms: u64,
     error: Option<ReportError>,
 }
 
 impl Job {
-    /// Takes an offer up: refused, dropped, or begun.
-    pub fn begin(told: &SpecHeader, runs: &Version, now: Timestamp, dice: &mut Dice) -> Self {
+    /// Takes an offer up: refused, dropped, or begun. `interval_ms` lies between two syncs.
+    pub fn begin(
+        told: &SpecHeader,
+        runs: &Version,
+        interval_ms: u64,
+        now: Timestamp,
+        dice: &mut Dice,
+    ) -> Self {
         let mut job = Self {
             attempt: (told.upgrade_id.clone(), told.attempt),
             intent: told.intent,
@@ -55,6 +62,7 @@ impl Job {
             due: None,
             confirm: told.confirm,
             window_ms: told.health_window_ms,
+            interval_ms,
             error: None,
         };
         if told.expires_at <= now {
@@ -168,7 +176,12 @@ impl Job {
         self.has_swapped |= stage >= Stage::Swap;
         let (least, most) = match stage {
             Stage::Preflight | Stage::Verify => (1, 5),
-            Stage::Download => (10, 40),
+            // So long that executors of one wave are at it together, however fast time goes.
+            Stage::Download => {
+                let share = dice.within(3, 10);
+                self.due = Some(later(now, self.interval_ms / 10 * share + 10 * SECOND_MS));
+                return;
+            }
             Stage::Swap => (1, 1),
             Stage::Restart => (2, 8),
             Stage::CheckHealth => {

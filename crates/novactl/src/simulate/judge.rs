@@ -112,6 +112,22 @@ impl Judge {
         }
     }
 
+    /// The control plane itself says that so many are under way in a wave: that must not be more than the plan says,
+    /// either, and it is what executors cannot see before they sync.
+    pub fn note_started(&mut self, wave: usize, started: u32) {
+        let rules = &self.waves[wave];
+        if started > rules.cap {
+            let event = format!(
+                "the control plane counts {started} under way in wave `{}` at {}, at most {} may",
+                rules.name,
+                self.pace.now(),
+                rules.cap
+            );
+            let invariant = "never more are in hand than the cap";
+            self.broken.get_or_insert(Broken { invariant, event });
+        }
+    }
+
     /// An executor is about to send this.
     pub fn saying(&mut self, index: usize, said: &SyncRequest, now: Timestamp) {
         self.executors[index].says(said, now);
@@ -145,7 +161,7 @@ impl Judge {
         match &known.hand {
             Some(hand) if hand.attempt == attempt => return,
             // Given up by the control plane for all we know; what is new is not taken up, but it is no mistake.
-            Some(hand) if hand.may_be_given_up(now) => {}
+            Some(hand) if hand.may_be_given_up(now, self.pace.sync_interval_ms) => {}
             Some(hand) => {
                 let found = format!("it is told of {} while it works on {}", told.upgrade_id, hand.attempt.0);
                 return self.breaks("a host is asked for one upgrade at a time", index, now, &found);
@@ -238,7 +254,7 @@ impl Judge {
         let wave = self.executors[index].wave;
         let mut in_hand = 0;
         for known in self.executors.iter_mut().filter(|it| it.wave == wave) {
-            in_hand += u32::from(known.is_counted(now));
+            in_hand += u32::from(known.is_counted(now, self.pace.sync_interval_ms));
         }
         self.peaks[wave] = self.peaks[wave].max(in_hand);
         let cap = self.waves[wave].cap;
@@ -286,3 +302,6 @@ impl Judge {
         self.broken.get_or_insert(Broken { invariant, event });
     }
 }
+
+#[cfg(test)]
+mod tests;

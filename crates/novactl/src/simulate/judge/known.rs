@@ -13,6 +13,8 @@ use crate::simulate::job::Attempt;
 use crate::simulate::pace::between_ms;
 
 const MINUTE_MS: u64 = 60_000;
+/// The control plane waits for one more than these.
+const SYNCS: u64 = 3;
 
 /// One executor.
 pub struct Known {
@@ -64,14 +66,14 @@ pub struct Stand {
 
 impl Hand {
     /// It stands where it stands for as long as the control plane waits at least.
-    pub(super) fn may_be_given_up(&self, now: Timestamp) -> bool {
+    pub(super) fn may_be_given_up(&self, now: Timestamp, interval_ms: u64) -> bool {
         let least = match self.stands {
             Stage::Download => 15,
             Stage::Verify | Stage::Swap => 10,
             Stage::Restart | Stage::CheckHealth => 2,
             _ => 5,
         };
-        between_ms(self.since, now) >= least * MINUTE_MS
+        between_ms(self.since, now) >= least * MINUTE_MS + SYNCS * interval_ms
     }
 }
 
@@ -130,9 +132,9 @@ impl Known {
 
     /// It goes to a higher version, and the control plane has not given it up for all we know. Who was given up once is
     /// not counted again.
-    pub(super) fn is_counted(&mut self, now: Timestamp) -> bool {
+    pub(super) fn is_counted(&mut self, now: Timestamp, interval_ms: u64) -> bool {
         let Some(hand) = self.hand.as_mut().filter(|hand| hand.is_forward) else { return false };
-        hand.was_given_up |= hand.may_be_given_up(now);
+        hand.was_given_up |= hand.may_be_given_up(now, interval_ms);
         !hand.was_given_up
     }
 
