@@ -55,17 +55,31 @@ impl Tick<'_> {
 
     /// The wave begins: from now on it is clear who is in it.
     pub(super) fn begin(&mut self, index: usize) -> Sql<()> {
-        let late: Vec<usize> =
-            (0..index).filter(|before| self.spec(*before).late_arrivers != LateArrivers::Never).collect();
         self.waves[index].began_at = Some(self.now);
-        let count = self.join(index, &[late, vec![index]].concat())?;
-        let has_canaries = self.members(index, false)?.iter().any(|member| member.canary);
-        let wave = &mut self.waves[index];
-        wave.state = if has_canaries { WaveState::Canary } else { WaveState::Running };
+        let count = self.fill(index)?;
         let name = self.spec(index).name.clone();
         let said = format!("the wave begins with {count} executors");
         self.tell(LogLevel::Info, Some(&name), None, &said)?;
         self.deed(Action::PlanWaveBegan, CONTROL_PLANE, Some(&name), &said)
+    }
+
+    /// Those that it takes, and those that came too late for the waves before it, are its executors. Answers how many.
+    pub(super) fn fill(&mut self, index: usize) -> Sql<usize> {
+        let late: Vec<usize> =
+            (0..index).filter(|before| self.spec(*before).late_arrivers != LateArrivers::Never).collect();
+        let count = self.join(index, &[late, vec![index]].concat())?;
+        let has_canaries = self.members(index, false)?.iter().any(|member| member.canary);
+        self.waves[index].state = if has_canaries { WaveState::Canary } else { WaveState::Running };
+        Ok(count)
+    }
+
+    /// Nobody is in the wave.
+    pub(super) fn is_empty(&self, index: usize) -> Sql<bool> {
+        let has_members = self
+            .sql
+            .prepare_cached("SELECT 1 FROM plan_members WHERE plan_id = ?1 AND wave = ?2")?
+            .exists(params![Word(&self.plan.id), self.number(index)])?;
+        Ok(!has_members)
     }
 
     /// Those that the selectors of `waves` take now, and that are in no wave yet, join this one. Answers how many.

@@ -49,6 +49,9 @@ impl Tick<'_> {
         }
         if self.waves[index].state == WaveState::Pending {
             self.begin(index)?;
+        } else if self.is_empty(index)? {
+            // Of a wave that takes nobody nothing is fixed: it pauses, and begins with whoever comes.
+            self.fill(index)?;
         } else if self.spec(index).late_arrivers == LateArrivers::Join {
             self.join(index, &[index])?;
         }

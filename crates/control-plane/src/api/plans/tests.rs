@@ -218,6 +218,8 @@ async fn waves_go_one_after_the_other_each_after_it_has_soaked() {
 #[tokio::test]
 async fn a_wave_halts_by_itself_and_whoever_has_not_begun_stays_where_it_is() {
     let mut scene = Scene::with(&[("a", 4), ("b", 2)]).await;
+    let hook = json!({"url": "https://chat.example/", "events": ["plan.halted", "plan.completed"]});
+    let hook = scene.control_plane.post("/api/v1/webhooks", hook).await.ok()["id"].clone();
     scene.apply(json!([wave("a", json!({"maxInFlight": 2})), wave("b", json!({}))])).await;
     let asked = scene.all_sync().await;
     assert_eq!(asked.len(), 2);
@@ -231,6 +233,15 @@ async fn a_wave_halts_by_itself_and_whoever_has_not_begun_stays_where_it_is() {
     assert_eq!(scene.all_sync().await, [""; 0], "the other had not begun, and is not asked any more");
     assert_eq!(scene.stands().await, "halted halted pending");
     assert!(versions(&scene).iter().all(|version| *version == "1.0.0"));
+    let path = format!("/api/v1/webhooks/{}/deliveries", hook.as_str().unwrap());
+    let alerts = scene.control_plane.get(&path).await.ok();
+    let told: Value = serde_json::from_str(alerts["items"][0]["payload"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        (&told["type"], &told["data"]["wave"]),
+        (&json!("plan.halted"), &json!("a")),
+        "one is alerted"
+    );
+    assert!(told["data"]["reason"].as_str().unwrap().contains("1 of 4 executors failed"), "{told}");
     let refused = scene.steer("halt", json!({"reason": "again"})).await;
     assert_eq!(refused.problem(), (409, "plan_not_running".to_owned()));
 
@@ -582,4 +593,19 @@ async fn a_plan_for_a_channel_of_four_eyes_waits_for_somebody_else_once_for_all(
     assert_eq!(scene.all_sync().await.len(), 2, "nobody has to approve each upgrade");
     scene.everybody_succeeds().await;
     assert_eq!(versions(&scene), ["1.1.0", "1.1.0"]);
+}
+
+#[tokio::test]
+async fn a_wave_of_nobody_pauses_and_begins_with_whoever_comes() {
+    let mut scene = Scene::with(&[("b", 1)]).await;
+    scene.apply(json!([wave("a", json!({"canary": 1})), wave("b", json!({}))])).await;
+    assert_eq!(scene.stands().await, "paused running pending");
+    scene.wait_s(600, &[]).await;
+    assert_eq!(scene.stands().await, "paused running pending", "that nothing failed proves nothing");
+    scene.add("a", "a-0").await;
+    scene.tick().await;
+    assert_eq!(scene.stands().await, "running canary pending");
+    scene.everybody_succeeds().await;
+    scene.wait_s(140, &[]).await;
+    assert_eq!(scene.stands().await, "running passed running");
 }
