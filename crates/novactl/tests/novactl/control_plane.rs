@@ -33,6 +33,19 @@ impl Executor {
         self.say(&body)
     }
 
+    /// Syncs, and answers whatever checks it is asked for; its clock is wrong.
+    pub fn answer_checks(&self, version: &str) {
+        let asked = self.sync(version, &Value::Null)["preflight"].clone();
+        let result = |check: &Value| json!({ "check": check, "ok": check != "clock", "note": "40 s behind" });
+        let results: Vec<_> = asked.as_array().unwrap().iter().map(result).collect();
+        if !results.is_empty() {
+            self.say(&json!({
+                "name": self.name, "kind": "agent", "currentVersion": version, "channel": "stable",
+                "target": builds::target(), "preflight": results
+            }));
+        }
+    }
+
     pub fn say(&self, body: &Value) -> Value {
         let mut answer = ureq::post(format!("{}/api/v1/syncExecutor", self.url))
             .header("authorization", format!("Bearer {}", self.key))

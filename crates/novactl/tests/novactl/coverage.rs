@@ -24,7 +24,6 @@ const COMMANDS: &[(&str, &str)] = &[
     ("skipGate", "fleet skip-gate"),
     ("rollBackPlan", "fleet rollback"),
     ("deletePlan", "fleet delete"),
-    ("showPlanSchema", "fleet schema"),
     ("listGroups", "fleet group list"),
     ("createGroup", "fleet group create"),
     ("showGroup", "fleet group show"),

@@ -182,6 +182,36 @@ fn a_wave_waits_for_a_person_and_its_executors_stay_whatever_their_labels_become
 }
 
 #[test]
+fn a_dry_run_waits_for_the_answers_of_hosts_and_changes_nothing() {
+    let fleet = Fleet::new();
+    let file = fleet.plan.to_str().unwrap();
+    let told = fleet.novactl(&["dry-run", file]);
+    assert_eq!(told.code, 0, "{told:?}");
+    for expected in
+        ["2 executors would go to 1.1.0", "wave first: 1 executors", "then a person approves", "not answered"]
+    {
+        assert!(told.stdout.contains(expected), "{expected}: {}", told.stdout);
+    }
+    let waits = ["dry-run", file, "--wait", "--interval", "50ms", "--timeout", "30s"];
+    let answered = std::thread::scope(|scope| {
+        let run = scope.spawn(|| fleet.novactl(&waits));
+        while !run.is_finished() {
+            for host in [&fleet.canary, &fleet.other] {
+                host.answer_checks("1.0.0");
+            }
+        }
+        run.join().unwrap()
+    });
+    assert_eq!(answered.code, 0, "{answered:?}");
+    assert!(!answered.stdout.contains("not answered"), "{answered:?}");
+    assert!(answered.stdout.contains("clock FAILED: 40 s behind"), "{answered:?}");
+    assert_eq!(fleet.novactl(&["list", "--json"]).json()["items"], json!([]), "nothing is kept");
+    assert_eq!(fleet.apply().code, 0);
+    let known = fleet.novactl(&["dry-run", "--plan", "monthly", "--json"]);
+    assert_eq!((known.code, &known.json()["targetVersion"]), (0, &json!("1.1.0")), "{known:?}");
+}
+
+#[test]
 fn a_plan_with_a_mistake_is_refused_with_its_place_and_nothing_is_begun() {
     let fleet = Fleet::new();
     std::fs::write(&fleet.plan, PLAN.replace("maxFailed: 0", "maxFailde: 0")).unwrap();
