@@ -1,5 +1,5 @@
-//! `make demo`: one real host, one agent, three signed releases, two of them bad. Nothing is played; whoever watches
-//! sees what a sysadmin would see, and the host keeps a working agent all the time.
+//! `make demo`: one real host, one agent, three signed releases, two of them bad; then a plan for a whole fleet. Nothing is played;
+//! whoever watches sees what a sysadmin would see, and the host keeps a working agent all the time.
 
 #![allow(
     clippy::disallowed_methods,
@@ -8,6 +8,7 @@
     reason = "a demonstration looks at the clock, starts programs and speaks"
 )]
 
+mod fleet;
 mod screen;
 mod story;
 

@@ -9,6 +9,7 @@ use novacula_lab::{Fault, Person, Signer, Suite, builds, faulty_release, poll};
 use novacula_protocol::Stage;
 use novacula_protocol::people::Upgrade;
 
+use crate::fleet;
 use crate::screen::Screen;
 
 const HEALTH_WINDOW: Duration = Duration::from_secs(5);
@@ -97,6 +98,9 @@ pub fn tell(screen: &Screen, props: &Props) {
     for line in scene.agent("status").lines() {
         screen.remark(line);
     }
+
+    screen.chapter("7  A whole fleet, wave by wave");
+    fleet::tell(screen, &props.novactl);
 }
 
 fn publish(screen: &Screen, props: &Props, scene: &Scene, version: &str, file: &Path, what: &str) {
