@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use novacula_protocol::Stage;
 use novacula_protocol::spec::{Direction, Intent, SpecHeader};
 use novacula_protocol::sync::{Offer, SyncRequest, SyncResponse};
 use semver::Version;
@@ -20,8 +21,13 @@ use super::pace::{Pace, between_ms, later};
 use super::waves::Wave;
 pub use known::{Known, Stand};
 
-/// A halt is known to us a moment before it is known everywhere inside the control plane.
+/// A halt is known to us a moment before it is known everywhere inside the control plane: whoever is told of an upgrade
+/// in that moment has to hear that it was dropped before anything is swapped.
+const HALT_REACHES_MOST: Duration = Duration::from_millis(20);
+/// After that nobody is told of one at all.
 const HALT_REACHES_ALL: Duration = Duration::from_millis(500);
+
+const AFTER_A_HALT: &str = "nobody is started after the plan has halted";
 
 /// Something that must never be.
 #[derive(Clone, Debug)]
@@ -131,6 +137,11 @@ impl Judge {
     /// An executor is about to send this.
     pub fn saying(&mut self, index: usize, said: &SyncRequest, now: Timestamp) {
         self.executors[index].says(said, now);
+        let moves =
+            said.upgrade.as_ref().is_some_and(|it| (Stage::Swap..=Stage::Completed).contains(&it.stage));
+        if moves && self.executors[index].began_after_halt {
+            self.breaks(AFTER_A_HALT, index, now, "it was told of its upgrade after that, and has swapped");
+        }
     }
 
     /// An executor was answered.
@@ -181,8 +192,10 @@ impl Judge {
     fn goes_forward(&mut self, index: usize, told: &SpecHeader, sent: Instant, now: Timestamp) {
         if self.halted_at.is_some_and(|at| sent > at + HALT_REACHES_ALL) {
             let found = format!("upgrade {} to {} is offered", told.upgrade_id, told.target_version);
-            self.breaks("nobody is started after the plan has halted", index, now, &found);
+            self.breaks(AFTER_A_HALT, index, now, &found);
         }
+        self.executors[index].began_after_halt =
+            self.halted_at.is_some_and(|at| sent > at + HALT_REACHES_MOST);
         let is_first = self.executors[index].first_offer.is_none();
         if self.executors[index].fault.map(Fault::name) == Some(FaultName::Late) || !is_first {
             // Whose wave is the control plane's to say, and who goes on over a hop, has had its turn.

@@ -36,6 +36,8 @@ pub struct Known {
     pub end: Option<Timestamp>,
     /// How that ended.
     pub ended_at: Option<Stage>,
+    /// It was told of a higher version when the plan had halted.
+    pub(super) began_after_halt: bool,
     pub(super) hand: Option<Hand>,
     pub(super) ended: HashSet<Attempt>,
     answered: Option<Timestamp>,
@@ -90,6 +92,7 @@ impl Known {
             first_offer: None,
             end: None,
             ended_at: None,
+            began_after_halt: false,
             hand: None,
             ended: HashSet::new(),
             answered: None,

@@ -153,7 +153,7 @@ fn a_plan_that_goes_as_it_should_breaks_nothing() {
 #[test]
 fn each_promise_is_seen_when_it_is_broken() {
     type Mistake = fn(&mut Bench);
-    let mistakes: [(&str, Mistake); 12] = [
+    let mistakes: [(&str, Mistake); 13] = [
         ("never more are in hand than the cap", |it| {
             it.offer(0, "u1");
             it.offer(1, "u2");
@@ -194,6 +194,12 @@ fn each_promise_is_seen_when_it_is_broken() {
         ("nobody is started after the plan has halted", |it| {
             it.judge.note_halt(Instant::now().checked_sub(HALT_REACHES_ALL * 2).unwrap());
             it.offer(0, "u1");
+        }),
+        ("nobody is started after the plan has halted", |it| {
+            it.judge.note_halt(Instant::now().checked_sub(HALT_REACHES_MOST * 2).unwrap());
+            it.offer(0, "u1");
+            assert_eq!(it.broken(), "nothing", "it may yet hear that it was dropped");
+            it.sync(0, Some(("u1", Stage::Swap)), None);
         }),
         ("only what the plan did is undone", |it| {
             it.judge.note_rollback();
