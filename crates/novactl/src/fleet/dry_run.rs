@@ -161,11 +161,7 @@ fn show(terminal: &Terminal, run: &PlanDryRun) -> anyhow::Result<()> {
         terminal.line("")?;
         of_wave(terminal, wave)?;
     }
-    if !run.in_no_wave.is_empty() {
-        terminal.line("")?;
-        terminal.line(format!("in no wave ({}): {}", run.in_no_wave.len(), run.in_no_wave.join(", ")))?;
-    }
-    Ok(())
+    view::in_no_wave(terminal, &run.in_no_wave)
 }
 
 fn of_wave(terminal: &Terminal, wave: &DryWave) -> anyhow::Result<()> {

@@ -30,7 +30,17 @@ pub fn show(terminal: &Terminal, plan: &FleetPlan) -> anyhow::Result<()> {
     plan.warnings.iter().try_for_each(|warning| terminal.fact("warning", warning))?;
     next(plan).iter().try_for_each(|what| terminal.fact("you can", what))?;
     waves(terminal, &plan.waves)?;
-    gates(terminal, &plan.waves)
+    gates(terminal, &plan.waves)?;
+    in_no_wave(terminal, plan.in_no_wave.as_deref().unwrap_or_default())
+}
+
+/// Executors that the plan passes by.
+pub fn in_no_wave(terminal: &Terminal, names: &[String]) -> anyhow::Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    terminal.line("")?;
+    terminal.line(format!("in no wave ({}): {}", names.len(), names.join(", ")))
 }
 
 fn waves(terminal: &Terminal, waves: &[Wave]) -> anyhow::Result<()> {

@@ -54,7 +54,9 @@ fn halted() -> Value {
     let broken = json!({"completed": 4, "failed": 2, "unreachable": 1, "waiting": 3});
     let mut second = wave("standard", "halted", "2 of 7 failed, at most 0 may", &broken);
     second["gates"] = json!([gate("reconciled", "fail", "2 executors have a failed upgrade")]);
-    plan("halted", "wave `standard` failed", &second)
+    let mut plan = plan("halted", "wave `standard` failed", &second);
+    plan["inNoWave"] = json!(["alone-1", "alone-2"]);
+    plan
 }
 
 /// Answers every call about plans with this one.
@@ -151,6 +153,7 @@ fn the_status_has_a_reason_beside_every_state_and_says_what_can_be_done() {
         "2 of 7 failed, at most 0 may",
         "the waves before it come first",
         "reconciled  fail",
+        "in no wave (2): alone-1, alone-2",
         "2 executors have a failed upgrade",
     ] {
         assert!(said.stdout.contains(expected), "{expected}: {}", said.stdout);
@@ -449,6 +452,7 @@ fn no_string_of_a_plan_reaches_the_terminal_as_a_command() {
         hostile[field] = json!(HOSTILE);
     }
     hostile["warnings"] = json!([HOSTILE]);
+    hostile["inNoWave"] = json!([HOSTILE]);
     let second = &mut hostile["waves"][1];
     (second["name"], second["reason"]) = (json!(HOSTILE), json!(HOSTILE));
     for field in ["name", "message", "by"] {
