@@ -59,7 +59,7 @@ pub struct Next {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Executors go.
-    Run(String),
+    Run,
     /// It is healthy and is watched.
     Soak(Timestamp),
     /// It waits for this gate.
@@ -82,8 +82,7 @@ pub enum Verdict {
 /// What comes of the wave now.
 #[must_use]
 pub fn next(wave: &Wave<'_>, now: Timestamp) -> Next {
-    let members: Vec<&Member> =
-        wave.members.iter().filter(|member| member.canary || !wave.is_canary_part).collect();
+    let members = part(wave.members, wave.is_canary_part);
     let counted = Counted::of(&members);
     let gates = gates::judge(wave, &members, &counted);
     let holds = |outcome: GateOutcome| {
@@ -102,8 +101,7 @@ pub fn next(wave: &Wave<'_>, now: Timestamp) -> Next {
     let grants = grants(&members, &counted, wave.max_in_flight);
     let is_healthy = is_open(ONLINE) && (is_open(RECONCILED) || wave.healthy_since.is_some());
     if !is_healthy {
-        let verdict = Verdict::Run(counted.under_way(&members, wave.max_in_flight));
-        return Next { verdict, grants, healthy_since: None, gates };
+        return Next { verdict: Verdict::Run, grants, healthy_since: None, gates };
     }
     let healthy_since = wave.healthy_since.unwrap_or(now);
     let next = |verdict| Next { verdict, grants, healthy_since: Some(healthy_since), gates: gates.clone() };
@@ -121,6 +119,17 @@ pub fn next(wave: &Wave<'_>, now: Timestamp) -> Next {
         return next(Verdict::Await { gate, message });
     }
     next(if wave.is_canary_part { Verdict::CanaryPassed } else { Verdict::Passed })
+}
+
+/// Who is at it in a wave that goes, and what the next waits for; said after those that may go now have gone.
+#[must_use]
+pub fn under_way(members: &[Member], is_canary_part: bool, max_in_flight: u32) -> String {
+    let members = part(members, is_canary_part);
+    Counted::of(&members).under_way(&members, max_in_flight)
+}
+
+fn part(members: &[Member], is_canary_part: bool) -> Vec<&Member> {
+    members.iter().filter(|member| member.canary || !is_canary_part).collect()
 }
 
 fn is_passed(gate: &Gate) -> bool {

@@ -75,7 +75,7 @@ fn at(seconds: i64) -> Timestamp {
 
 fn word(verdict: &Verdict) -> &'static str {
     match verdict {
-        Verdict::Run(_) => "run",
+        Verdict::Run => "run",
         Verdict::Soak(_) => "soak",
         Verdict::Await { .. } => "await",
         Verdict::Pause(_) => "pause",

@@ -157,18 +157,16 @@ impl Tick<'_> {
         let spec = self.spec(index);
         let is_canary_part = row.state == WaveState::Canary;
         let total = u32::try_from(members.len()).unwrap_or(u32::MAX);
-        let next = rollout::next(
-            &rollout::Wave {
-                spec,
-                is_canary_part,
-                members: &members,
-                healthy_since: row.healthy_since,
-                said: &said,
-                max_in_flight: plan_document::in_flight(spec, total),
-            },
-            self.now,
-        );
-        let Next { verdict, grants, healthy_since, gates } = next;
+        let max_in_flight = plan_document::in_flight(spec, total);
+        let wave = rollout::Wave {
+            spec,
+            is_canary_part,
+            members: &members,
+            healthy_since: row.healthy_since,
+            said: &said,
+            max_in_flight,
+        };
+        let Next { verdict, grants, healthy_since, gates } = rollout::next(&wave, self.now);
         self.keep_gates(number, &said, &gates)?;
         // What made the wave halt is to be seen as long as it stands halted.
         let has_lost_health = healthy_since.is_none() && row.healthy_since.is_some();
@@ -177,6 +175,9 @@ impl Tick<'_> {
         }
         for member in members.iter_mut().filter(|member| grants.contains(&member.executor_id)) {
             self.grant(index, member)?;
+        }
+        if verdict == Verdict::Run {
+            self.waves[index].reason = rollout::under_way(&members, is_canary_part, max_in_flight);
         }
         self.conclude(index, verdict, healthy_since)
     }
@@ -206,8 +207,8 @@ impl Tick<'_> {
         self.waves[index].healthy_since = healthy_since;
         let wave = &mut self.waves[index];
         match verdict {
-            Verdict::Run(why) => {
-                (wave.state, wave.reason) = (part(WaveState::Running), why);
+            Verdict::Run => {
+                wave.state = part(WaveState::Running);
                 self.goes_on(&name)
             }
             Verdict::Soak(until) => {

@@ -186,7 +186,9 @@ async fn waves_go_one_after_the_other_each_after_it_has_soaked() {
     let plan = scene.apply(json!([wave("a", json!({})), wave("b", json!({}))])).await;
     assert_eq!(plan["targetVersion"], "1.1.0");
     assert_eq!(scene.stands().await, "running running pending");
-    assert_eq!(scene.plan().await["waves"][1]["counts"]["total"], 1, "who would be in it is shown");
+    let waves = scene.plan().await["waves"].clone();
+    assert_eq!(waves[0]["reason"], "1 under way, 1 waiting; at most 1 go at once");
+    assert_eq!(waves[1]["counts"]["total"], 1, "who would be in it is shown");
     assert_eq!(scene.all_sync().await.len(), 1, "one at once");
     scene.everybody_succeeds().await;
     assert_eq!(scene.stands().await, "running soaking pending");
