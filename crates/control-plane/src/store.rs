@@ -19,6 +19,7 @@ mod groups;
 mod keys;
 mod memberships;
 mod named;
+mod newest;
 mod personal_tokens;
 mod plan_back;
 mod plan_dry_run;

@@ -85,6 +85,16 @@ pub struct OtherUpgrade {
     pub has_completed: bool,
 }
 
+impl Member {
+    /// It was to go first and cannot, and nothing was begun there that it could say something about.
+    #[must_use]
+    pub fn is_lost_canary(&self) -> bool {
+        use MemberOutcome::{Gone, Held, Refused, Unreachable, Yielded};
+        let has_begun = self.seen.attempt.as_ref().is_some_and(|attempt| attempt.is_picked_up);
+        self.canary && !has_begun && matches!(self.outcome, Unreachable | Held | Refused | Yielded | Gone)
+    }
+}
+
 impl Seen {
     /// It does not sync, as far as anybody can tell.
     #[must_use]

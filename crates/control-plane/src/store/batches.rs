@@ -132,14 +132,7 @@ impl Store {
         before: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<Batch>, StoreError> {
-        self.read(move |sql| {
-            sql.prepare_cached(
-                "SELECT * FROM batches WHERE account_id = ?1 AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3",
-            )?
-            .query_map(params![Word(&account_id), before.as_ref().map(Word), limit], rows::batch_of)?
-            .collect()
-        })
-        .await
+        self.newest("batches", rows::batch_of, account_id, (before, limit)).await
     }
 
     /// One batch of an account, with its executors.

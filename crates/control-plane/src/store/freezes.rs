@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use novacula_protocol::people::Action;
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -44,18 +44,7 @@ impl Store {
         before: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<Freeze>, StoreError> {
-        self.read(move |sql| {
-            sql.prepare_cached(
-                "SELECT * FROM freezes WHERE account_id = :account AND (:before IS NULL OR id < :before)
-                 ORDER BY id DESC LIMIT :limit",
-            )?
-            .query_map(
-                named_params! { ":account": Word(&account_id), ":before": before.as_ref().map(Word), ":limit": limit },
-                freeze_of,
-            )?
-            .collect()
-        })
-        .await
+        self.newest("freezes", freeze_of, account_id, (before, limit)).await
     }
 
     /// One freeze of an account.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use novacula_protocol::people::{
     Action, ExecutorGroupPatch, ExecutorGroupRequest, FleetUpgradePlan, Selector, WaveState,
 };
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -59,18 +59,7 @@ impl Store {
         before: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<Group>, StoreError> {
-        self.read(move |sql| {
-            sql.prepare_cached(
-                "SELECT * FROM executor_groups WHERE account_id = :account AND (:before IS NULL OR id < :before)
-                 ORDER BY id DESC LIMIT :limit",
-            )?
-            .query_map(
-                named_params! { ":account": Word(&account_id), ":before": before.as_ref().map(Word), ":limit": limit },
-                group_of,
-            )?
-            .collect()
-        })
-        .await
+        self.newest("executor_groups", group_of, account_id, (before, limit)).await
     }
 
     /// One group of an account.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use novacula_protocol::people::Action;
 use novacula_protocol::spec::Kind;
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
@@ -36,18 +36,7 @@ impl Store {
         before: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<ExecutorKey>, StoreError> {
-        self.read(move |sql| {
-            let mut rows = sql.prepare_cached(
-                "SELECT * FROM executor_keys WHERE account_id = :account AND (:before IS NULL OR id < :before)
-                 ORDER BY id DESC LIMIT :limit",
-            )?;
-            rows.query_map(
-                named_params! { ":account": Word(&account_id), ":before": before.as_ref().map(Word), ":limit": limit },
-                key_of,
-            )?
-            .collect()
-        })
-        .await
+        self.newest("executor_keys", key_of, account_id, (before, limit)).await
     }
 
     /// Keeps a key that a person made.

@@ -9,6 +9,10 @@ use uuid::Uuid;
 use super::column::{Count, Time, Word};
 use super::{Sql, Store, StoreError};
 
+/// Of one plan; the moves of ten thousand executors fit several times.
+const MOST: u32 = 100_000;
+const LOOKED_AT_EVERY: i64 = 1_000;
+
 impl Store {
     /// Events of a plan behind the one with id `after`, oldest first, at most `limit`.
     ///
@@ -47,6 +51,20 @@ pub(super) fn note(
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
     .execute(params![Word(&plan_id), Time(at), Word(&level), wave, executor_name, message])?;
+    if sql.last_insert_rowid() % LOOKED_AT_EVERY == 0 {
+        forget_the_oldest(sql, plan_id, MOST)
+    } else {
+        Ok(())
+    }
+}
+
+/// A plan that pauses and goes on for years must not fill the disk.
+fn forget_the_oldest(sql: &Connection, plan_id: Uuid, most: u32) -> Sql<()> {
+    sql.prepare_cached(
+        "DELETE FROM plan_events WHERE plan_id = ?1 AND seq <=
+           (SELECT seq FROM plan_events WHERE plan_id = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)",
+    )?
+    .execute(params![Word(&plan_id), most])?;
     Ok(())
 }
 
@@ -89,5 +107,8 @@ mod tests {
         assert_eq!((first.at, first.level, first.wave.as_deref()), (now, LogLevel::Info, Some("canary")));
         assert_eq!(store.plan_events(one, first.id, 1).await.unwrap(), [all[1].clone()]);
         assert_eq!(store.plan_events(one, all[2].id, 10).await.unwrap(), []);
+        store.write(move |sql| forget_the_oldest(sql, one, 2)).await.unwrap();
+        assert_eq!(store.plan_events(one, 0, 10).await.unwrap(), all[1..], "the oldest go");
+        assert_eq!(store.plan_events(two, 0, 10).await.unwrap().len(), 1, "and none of another plan");
     }
 }

@@ -73,6 +73,24 @@ impl Tick<'_> {
         Ok(count)
     }
 
+    /// Who was to go first and cannot, before anything was begun there, gives its place to the next that can.
+    pub(super) fn replace_canaries(&self, index: usize, members: &mut [Member]) -> Sql<()> {
+        while let Some(lost) = members.iter().position(Member::is_lost_canary) {
+            let next = members.iter().position(|member| {
+                member.outcome == MemberOutcome::Waiting && !member.canary && member.seen.obstacle().is_none()
+            });
+            let Some(next) = next else { return Ok(()) };
+            (members[lost].canary, members[next].canary) = (false, true);
+            for member in [lost, next] {
+                rows::update_member(self.sql, self.plan.id, &members[member])?;
+            }
+            let (wave, first) = (&self.spec(index).name, &members[next].name);
+            let said = format!("it goes first in the place of `{}`", members[lost].name);
+            self.tell(LogLevel::Info, Some(wave), Some(first), &said)?;
+        }
+        Ok(())
+    }
+
     /// Nobody is in the wave.
     pub(super) fn is_empty(&self, index: usize) -> Sql<bool> {
         let has_members = self

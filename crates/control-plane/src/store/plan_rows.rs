@@ -217,14 +217,16 @@ pub(super) fn insert_member(
 /// Keeps what became of a member.
 pub(super) fn update_member(sql: &Connection, plan_id: Uuid, member: &Member) -> Sql<()> {
     sql.prepare_cached(
-        "UPDATE plan_members SET outcome = ?3, reason = ?4, restarts_before = ?5 WHERE plan_id = ?1 AND executor_id = ?2",
+        "UPDATE plan_members SET outcome = ?3, reason = ?4, restarts_before = ?5, canary = ?6
+         WHERE plan_id = ?1 AND executor_id = ?2",
     )?
     .execute(params![
         Word(&plan_id),
         Word(&member.executor_id),
         Word(&member.outcome),
         member.reason,
-        member.restarts_before
+        member.restarts_before,
+        member.canary,
     ])?;
     Ok(())
 }

@@ -59,6 +59,9 @@ impl Tick<'_> {
         for member in &mut members {
             self.look_at(index, member)?;
         }
+        if self.waves[index].state == WaveState::Canary {
+            self.replace_canaries(index, &mut members)?;
+        }
         self.follow(index, members)
     }
 

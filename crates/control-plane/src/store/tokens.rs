@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use novacula_protocol::people::Action;
-use rusqlite::{Connection, Row, named_params, params};
+use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
@@ -37,18 +37,7 @@ impl Store {
         before: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<EnrolmentToken>, StoreError> {
-        self.read(move |sql| {
-            let mut rows = sql.prepare_cached(
-                "SELECT * FROM enrolment_tokens WHERE account_id = :account AND (:before IS NULL OR id < :before)
-                 ORDER BY id DESC LIMIT :limit",
-            )?;
-            rows.query_map(
-                named_params! { ":account": Word(&account_id), ":before": before.as_ref().map(Word), ":limit": limit },
-                token_of,
-            )?
-            .collect()
-        })
-        .await
+        self.newest("enrolment_tokens", token_of, account_id, (before, limit)).await
     }
 
     /// Ends an enrolment token; the keys it was exchanged for live on. `false` when the account has no such token.

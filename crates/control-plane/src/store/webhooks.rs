@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use novacula_protocol::people::{Action, Webhook, WebhookEvent, WebhookPatch};
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -85,18 +85,7 @@ impl Store {
         before: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<Webhook>, StoreError> {
-        self.read(move |sql| {
-            let mut rows = sql.prepare_cached(
-                "SELECT * FROM webhooks WHERE account_id = :account AND (:before IS NULL OR id < :before)
-                 ORDER BY id DESC LIMIT :limit",
-            )?;
-            rows.query_map(
-                named_params! { ":account": Word(&account_id), ":before": before.as_ref().map(Word), ":limit": limit },
-                webhook_of,
-            )?
-            .collect()
-        })
-        .await
+        self.newest("webhooks", webhook_of, account_id, (before, limit)).await
     }
 
     /// One webhook of an account.

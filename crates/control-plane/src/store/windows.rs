@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use novacula_protocol::people::{Action, WindowPatch, WindowRequest};
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -43,18 +43,7 @@ impl Store {
         before: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<Window>, StoreError> {
-        self.read(move |sql| {
-            sql.prepare_cached(
-                "SELECT * FROM windows WHERE account_id = :account AND (:before IS NULL OR id < :before)
-                 ORDER BY id DESC LIMIT :limit",
-            )?
-            .query_map(
-                named_params! { ":account": Word(&account_id), ":before": before.as_ref().map(Word), ":limit": limit },
-                window_of,
-            )?
-            .collect()
-        })
-        .await
+        self.newest("windows", window_of, account_id, (before, limit)).await
     }
 
     /// One window of an account.

@@ -222,10 +222,12 @@ impl Campaign<'_> {
         Ok(())
     }
 
+    /// Who they are is final once they have gone: before that, one that falls silent is replaced.
     fn note_canaries(&self, path: &str, plan: &FleetPlan) -> anyhow::Result<()> {
-        for (index, wave) in
-            plan.waves.iter().enumerate().filter(|(_, it)| it.began_at.is_some() && it.canary > 0)
-        {
+        let have_gone = |wave: &novacula_protocol::people::Wave| {
+            wave.began_at.is_some() && wave.canary > 0 && wave.state != WaveState::Canary
+        };
+        for (index, wave) in plan.waves.iter().enumerate().filter(|(_, wave)| have_gone(wave)) {
             if self.engine.judge().knows_canaries(index) {
                 continue;
             }

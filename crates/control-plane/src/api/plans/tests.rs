@@ -611,3 +611,25 @@ async fn a_wave_of_nobody_pauses_and_begins_with_whoever_comes() {
     scene.wait_s(140, &[]).await;
     assert_eq!(scene.stands().await, "running passed running");
 }
+
+#[tokio::test]
+async fn a_canary_that_falls_silent_before_it_begins_is_replaced_and_one_that_has_begun_is_not() {
+    let mut scene = Scene::with(&[("a", 5)]).await;
+    scene.apply(json!([wave("a", json!({"canary": 1, "maxInFlight": 5}))])).await;
+    let first = scene.all_sync().await.remove(0);
+    scene.wait_s(40, &[&first]).await;
+    assert_eq!(scene.stands().await, "running canary");
+    let mut asked = Vec::new();
+    for index in 0..scene.hosts.len() {
+        if scene.hosts[index].name != first && !scene.sync(index).await.is_null() {
+            asked.push(index);
+        }
+    }
+    assert_eq!(asked.len(), 1, "the next goes first");
+    scene.report(asked[0], "DOWNLOAD", "UNDERWAY").await;
+    let second = scene.hosts[asked[0]].name.clone();
+    scene.wait_s(1_200, &[&first, &second]).await;
+    assert_eq!(scene.stands().await, "paused canary", "what it fell silent over may be the release");
+    scene.wait_s(20, &[]).await;
+    assert_eq!(scene.stands().await, "halted halted", "it is back, and its upgrade stands still");
+}
