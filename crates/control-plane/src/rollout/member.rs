@@ -126,13 +126,21 @@ pub struct Looked {
     pub withdraw: bool,
 }
 
+impl Looked {
+    /// That, and nothing is to be taken back.
+    #[must_use]
+    pub fn plain(outcome: MemberOutcome, reason: impl Into<String>) -> Self {
+        Self { outcome, reason: reason.into(), withdraw: false }
+    }
+}
+
 /// What has become of an executor of a wave that goes forward to `target`.
 #[must_use]
 pub fn look(member: &Member, target: &Version) -> Looked {
     use MemberOutcome::{Completed, Failed, Gone, Refused, Slow, Started, Unreachable, Waiting};
     let seen = &member.seen;
     if seen.is_deleted {
-        return plain(Gone, "it was deleted");
+        return Looked::plain(Gone, "it was deleted");
     }
     let Some(attempt) = seen.attempt.as_ref().filter(|attempt| !attempt.is_back) else {
         return before_its_turn(member, target);
@@ -140,36 +148,42 @@ pub fn look(member: &Member, target: &Version) -> Looked {
     let trouble = || attempt.error.clone().unwrap_or_else(|| format!("its upgrade ended {}", attempt.stage));
     if attempt.is_open {
         if attempt.is_picked_up {
-            return plain(Started, "");
+            return Looked::plain(Started, "");
         }
         if seen.is_offline() {
-            return Looked { withdraw: true, ..plain(Unreachable, "it stopped syncing before it began") };
+            return Looked {
+                withdraw: true,
+                ..Looked::plain(Unreachable, "it stopped syncing before it began")
+            };
         }
         return match (&seen.held, &seen.calendar) {
             (Some(reason), _) => Looked { withdraw: true, ..held(reason) },
-            (None, Some(closed)) => Looked { withdraw: true, ..plain(Waiting, closed) },
-            (None, None) => plain(Started, ""),
+            (None, Some(closed)) => Looked { withdraw: true, ..Looked::plain(Waiting, closed) },
+            (None, None) => Looked::plain(Started, ""),
         };
     }
     if attempt.is_given_up {
         return match seen.presence {
-            Some(Presence::Offline) => plain(Unreachable, &trouble()),
-            Some(Presence::Online) => plain(Slow, &trouble()),
-            None => plain(member.outcome, &member.reason),
+            Some(Presence::Offline) => Looked::plain(Unreachable, trouble()),
+            Some(Presence::Online) => Looked::plain(Slow, trouble()),
+            None => Looked::plain(member.outcome, &member.reason),
         };
     }
     match attempt.stage {
-        Stage::Completed if seen.version == *target => plain(Completed, ""),
-        Stage::Completed if attempt.target == *target => {
-            plain(Failed, &format!("it runs {} now, though its upgrade to {target} completed", seen.version))
-        }
+        Stage::Completed if seen.version == *target => Looked::plain(Completed, ""),
+        Stage::Completed if attempt.target == *target => Looked::plain(
+            Failed,
+            format!("it runs {} now, though its upgrade to {target} completed", seen.version),
+        ),
         Stage::Completed => {
-            plain(Failed, &format!("it came to {} and no further: {}", seen.version, trouble()))
+            Looked::plain(Failed, format!("it came to {} and no further: {}", seen.version, trouble()))
         }
         // Who was not told in the end waits for another turn; a person's word stands.
-        Stage::Abandoned if member.outcome == Started => plain(Refused, "a person abandoned its upgrade"),
+        Stage::Abandoned if member.outcome == Started => {
+            Looked::plain(Refused, "a person abandoned its upgrade")
+        }
         Stage::Abandoned => before_its_turn(member, target),
-        _ => plain(Failed, &trouble()),
+        _ => Looked::plain(Failed, trouble()),
     }
 }
 
@@ -177,31 +191,27 @@ fn before_its_turn(member: &Member, target: &Version) -> Looked {
     use MemberOutcome::{AlreadyThere, Refused, Unreachable, Waiting, Yielded};
     let seen = &member.seen;
     if seen.version == *target {
-        return plain(AlreadyThere, "");
+        return Looked::plain(AlreadyThere, "");
     }
     if member.outcome == Refused {
-        return plain(Refused, &member.reason);
+        return Looked::plain(Refused, &member.reason);
     }
     if let Some(plan) = &seen.other_plan {
-        return plain(Yielded, &format!("the plan `{plan}` comes first"));
+        return Looked::plain(Yielded, format!("the plan `{plan}` comes first"));
     }
     if seen.version.cmp_precedence(target).is_gt() {
         let newer = format!("it runs {}, which is newer, and a plan does not go back", seen.version);
-        return plain(Refused, &newer);
+        return Looked::plain(Refused, &newer);
     }
     if seen.is_offline() {
-        return plain(Unreachable, "it does not sync");
+        return Looked::plain(Unreachable, "it does not sync");
     }
     match &seen.held {
         Some(reason) => held(reason),
-        None => plain(Waiting, &seen.obstacle().unwrap_or_default()),
+        None => Looked::plain(Waiting, seen.obstacle().unwrap_or_default()),
     }
 }
 
 fn held(reason: &str) -> Looked {
-    plain(MemberOutcome::Held, &format!("its host is on hold: {reason}"))
-}
-
-fn plain(outcome: MemberOutcome, reason: &str) -> Looked {
-    Looked { outcome, reason: reason.to_owned(), withdraw: false }
+    Looked::plain(MemberOutcome::Held, format!("its host is on hold: {reason}"))
 }

@@ -57,6 +57,12 @@ fn members(outcomes: &[(MemberOutcome, u128)]) -> Vec<Member> {
     (1..).zip(all).map(|(id, outcome)| member(id, outcome)).collect()
 }
 
+/// A wave that has just begun, two at once.
+fn going<'a>(spec: &'a WaveSpec, members: &'a [Member]) -> Wave<'a> {
+    let (is_canary_part, healthy_since, said) = (false, None, &[]);
+    Wave { spec, is_canary_part, members, healthy_since, said, max_in_flight: 2 }
+}
+
 fn attempt(stage: Stage, is_open: bool) -> Attempt {
     Attempt {
         id: "u".to_owned(),
@@ -127,14 +133,7 @@ fn dead_slow_and_broken_are_counted_apart_each_with_its_own_limit() {
         ("tolerated failures do not either", json!({"maxFailed": 1}), vec![(C, 4), (F, 1)], "soak"),
     ] {
         let (spec, members) = (spec(more), members(&outcomes));
-        let wave = Wave {
-            spec: &spec,
-            is_canary_part: false,
-            members: &members,
-            healthy_since: None,
-            said: &[],
-            max_in_flight: 2,
-        };
+        let wave = going(&spec, &members);
         assert_eq!(word(&next(&wave, NOW).verdict), expected, "{sentence}");
     }
 }
@@ -152,14 +151,7 @@ fn a_gate_is_passed_by_success_only() {
     ] {
         let spec = spec(json!({"maxFailed": "100%", "maxUnreachable": "100%"}));
         let members = members(&outcomes);
-        let wave = Wave {
-            spec: &spec,
-            is_canary_part: false,
-            members: &members,
-            healthy_since: None,
-            said: &[],
-            max_in_flight: 2,
-        };
+        let wave = going(&spec, &members);
         assert_eq!(word(&next(&wave, NOW).verdict), expected, "{sentence}");
         let skipped = said("online", GateOutcome::Waiting, true, None);
         let past = next(&Wave { said: &[skipped], ..wave }, NOW);
@@ -232,14 +224,7 @@ fn the_gates_are_asked_after_the_soak_and_a_failure_halts_at_any_time_of_it() {
         ),
     ] {
         let (spec, members) = (spec(probes.clone()), members(&[(MemberOutcome::Completed, 2)]));
-        let wave = Wave {
-            spec: &spec,
-            is_canary_part: false,
-            members: &members,
-            healthy_since: Some(since),
-            said: &known,
-            max_in_flight: 2,
-        };
+        let wave = Wave { healthy_since: Some(since), said: &known, ..going(&spec, &members) };
         assert_eq!(word(&next(&wave, now).verdict), expected, "{sentence}");
     }
 }
@@ -257,14 +242,7 @@ fn an_executor_that_restarts_all_the_time_halts_the_wave() {
         let spec = spec(more);
         let mut members = members(&[(MemberOutcome::Completed, 2)]);
         (members[1].restarts_before, members[1].seen.restarts) = (before, restarts);
-        let wave = Wave {
-            spec: &spec,
-            is_canary_part: false,
-            members: &members,
-            healthy_since: None,
-            said: &[],
-            max_in_flight: 2,
-        };
+        let wave = going(&spec, &members);
         assert_eq!(word(&next(&wave, NOW).verdict), expected, "{sentence}");
     }
 }

@@ -21,7 +21,7 @@ impl Tick<'_> {
             for mut member in self.members(index, true)? {
                 if !matches!(back(&member), Back::Leave) && has_moved(&member) {
                     rows::set_turn(self.sql, self.plan.id, member.executor_id, None)?;
-                    self.settle(index, &mut member, looked(MemberOutcome::RollingBack, ""))?;
+                    self.settle(index, &mut member, Looked::plain(MemberOutcome::RollingBack, ""))?;
                 }
             }
             let wave = &mut self.waves[index];
@@ -86,19 +86,23 @@ impl Tick<'_> {
             _ => Ask::Rollback,
         };
         Ok(match way {
-            Back::Done => looked(RolledBack, ""),
-            Back::Leave => looked(NotRolledBack, "somebody else has changed it since; it is left alone"),
-            Back::Cannot(why) => looked(NotRolledBack, &why),
-            Back::Wait => looked(RollingBack, ""),
+            Back::Done => Looked::plain(RolledBack, ""),
+            Back::Leave => {
+                Looked::plain(NotRolledBack, "somebody else has changed it since; it is left alone")
+            }
+            Back::Cannot(why) => Looked::plain(NotRolledBack, &why),
+            Back::Wait => Looked::plain(RollingBack, ""),
             Back::Abandon | Back::Steer => {
                 if let Some(attempt) = &member.seen.attempt {
                     let actor = self.actor();
                     let said = Said { actor: &actor, reason: &self.plan.reason, now: self.now };
                     self.changed.extend(steer_for_plan(self.sql, &attempt.id, ask, &said)?);
                 }
-                looked(RollingBack, "")
+                Looked::plain(RollingBack, "")
             }
-            Back::Downgrade if *room == 0 => looked(RollingBack, "as many as may go at once are under way"),
+            Back::Downgrade if *room == 0 => {
+                Looked::plain(RollingBack, "as many as may go at once are under way")
+            }
             Back::Downgrade => {
                 let order = self.order(member, member.from_version.clone(), true);
                 match request(self.sql, &order)? {
@@ -107,9 +111,9 @@ impl Tick<'_> {
                         let id = snapshot.upgrade.as_ref().map(|upgrade| upgrade.shown.id.clone());
                         rows::set_turn(self.sql, self.plan.id, member.executor_id, id.as_deref())?;
                         self.changed.push(snapshot);
-                        looked(RollingBack, "")
+                        Looked::plain(RollingBack, "")
                     }
-                    Err(refused) => looked(NotRolledBack, &refused.to_string()),
+                    Err(refused) => Looked::plain(NotRolledBack, refused.to_string()),
                 }
             }
         })
@@ -128,8 +132,4 @@ fn has_moved(member: &Member) -> bool {
 
 fn is_on_its_way(member: &Member) -> bool {
     member.seen.attempt.as_ref().is_some_and(|attempt| attempt.is_open)
-}
-
-fn looked(outcome: MemberOutcome, reason: &str) -> Looked {
-    Looked { outcome, reason: reason.to_owned(), withdraw: false }
 }

@@ -231,11 +231,7 @@ impl Tick<'_> {
             }
             Verdict::Pause(why) => {
                 wave.reason = why.clone();
-                if healthy_since.is_none() {
-                    wave.state = part(WaveState::Running);
-                } else {
-                    wave.state = part(WaveState::Gate);
-                }
+                wave.state = part(if healthy_since.is_none() { WaveState::Running } else { WaveState::Gate });
                 let reason = format!("wave `{name}`: {why}");
                 let is_new = self.plan.state != PlanState::Paused;
                 (self.plan.state, self.plan.reason) = (PlanState::Paused, reason);
@@ -303,10 +299,9 @@ impl Tick<'_> {
         for mut member in self.members(index, false)? {
             let is_unstarted = member.seen.attempt.as_ref().is_some_and(|it| it.is_open && !it.is_picked_up);
             if is_unstarted {
-                self.withdraw(&member, "the plan halted before it began")?;
-                let reason = "the plan halted before it began".to_owned();
-                let waiting = Looked { outcome: MemberOutcome::Waiting, reason, withdraw: false };
-                self.settle(index, &mut member, waiting)?;
+                let why = "the plan halted before it began";
+                self.withdraw(&member, why)?;
+                self.settle(index, &mut member, Looked::plain(MemberOutcome::Waiting, why))?;
             }
         }
         Ok(())
@@ -327,14 +322,12 @@ impl Tick<'_> {
                 let id = snapshot.upgrade.as_ref().map(|upgrade| upgrade.shown.id.clone());
                 rows::set_turn(self.sql, self.plan.id, member.executor_id, id.as_deref())?;
                 self.changed.push(snapshot);
-                Looked { outcome: MemberOutcome::Started, reason: String::new(), withdraw: false }
+                Looked::plain(MemberOutcome::Started, "")
             }
             Err(refused @ RequestRefused::AlreadyPending { .. }) => {
-                Looked { outcome: MemberOutcome::Waiting, reason: refused.to_string(), withdraw: false }
+                Looked::plain(MemberOutcome::Waiting, refused.to_string())
             }
-            Err(refused) => {
-                Looked { outcome: MemberOutcome::Refused, reason: refused.to_string(), withdraw: false }
-            }
+            Err(refused) => Looked::plain(MemberOutcome::Refused, refused.to_string()),
         };
         self.settle(wave, member, looked)
     }
