@@ -2,6 +2,7 @@ mod back;
 mod members;
 mod people;
 mod silence;
+mod upgrades;
 
 use serde_json::{Value, json};
 
