@@ -33,6 +33,10 @@ pub(crate) struct Gate {
     pub query: Option<Vec<Parameter>>,
 }
 
+/// Rides on a request that no person made just now: a page that was left open looks again by itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Unattended;
+
 /// Rides on the answer, for whoever must know which operation gave it.
 #[derive(Clone, Copy)]
 #[cfg_attr(not(test), allow(dead_code, reason = "so far only tests ask"))]
@@ -105,7 +109,10 @@ async fn signed_in(parts: &Parts, app: &App, from: Caller) -> Result<SignedIn, A
         .read_cookie(&parts.headers, COOKIE)
         .filter(|_| !parts.headers.contains_key(header::AUTHORIZATION));
     let found = match &cookie {
-        Some(secret) => app.store.by_session(SecretHash::of(secret), now).await?,
+        Some(secret) => {
+            let is_attended = parts.extensions.get::<Unattended>().is_none();
+            app.store.by_session(SecretHash::of(secret), now, is_attended).await?
+        }
         None => app.store.by_token(presented(parts, USER_TOKEN_PREFIX, "a person's token")?, now).await?,
     };
     let Some(found) = found else {

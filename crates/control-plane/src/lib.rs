@@ -31,6 +31,8 @@ mod request_log;
 mod right;
 mod shape;
 
+mod pages;
+
 mod activity;
 mod artifact_folder;
 pub mod clock;

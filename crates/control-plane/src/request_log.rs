@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{Extensions, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument as _;
@@ -53,6 +53,13 @@ enum Who {
     Person(Person),
     Executor(KeyHolder),
     Account(Uuid),
+}
+
+/// A page asks for the same caller, in the same line of the log.
+pub(crate) fn carry(from: &Extensions, to: &mut Extensions) {
+    if let Some(slot) = from.get::<Slot>() {
+        to.insert(slot.clone());
+    }
 }
 
 /// Leaves for the log whom the gate has let in.
@@ -122,6 +129,7 @@ impl Line {
 /// A fleet asks these all the time; that it could is worth a line to nobody.
 fn is_routine(path: &str) -> bool {
     matches!(path, "/api/v1/syncExecutor" | "/healthz" | "/readyz" | "/metrics")
+        || path.starts_with("/assets/")
 }
 
 /// A method as it is logged: anything may stand where it stands.
@@ -143,7 +151,8 @@ fn shown(path: &str) -> String {
 fn words() -> &'static HashSet<String> {
     static WORDS: OnceLock<HashSet<String>> = OnceLock::new();
     WORDS.get_or_init(|| {
-        let paths = routes::operations().into_iter().map(|operation| operation.path);
+        let paths =
+            routes::operations().into_iter().map(|operation| operation.path).chain(routes::page_paths());
         let of_a_path = |path: String| path.split('/').map(str::to_owned).collect::<Vec<_>>();
         paths.flat_map(of_a_path).filter(|word| !word.starts_with('{')).collect()
     })

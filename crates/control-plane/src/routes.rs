@@ -6,6 +6,7 @@ mod catalogue;
 mod executors;
 mod fleet;
 mod groups;
+mod pages;
 mod people;
 mod plan_documents;
 mod plan_events;
@@ -17,10 +18,10 @@ mod webhooks;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -28,6 +29,7 @@ use crate::app::App;
 use crate::auth::{Gate, enforce};
 use crate::metrics;
 use crate::operation::Operation;
+use crate::pages::refused::Refused;
 use crate::problem::ApiError;
 use crate::request_log::log_request;
 
@@ -55,33 +57,49 @@ pub(crate) fn operations() -> Vec<Operation> {
 }
 
 pub(crate) fn router(app: Arc<App>) -> Router {
+    let api = api(&app);
+    let pages = crate::pages::router(Arc::clone(&app), api.clone(), pages::rows());
+    api.merge(pages).layer(from_fn_with_state(app, log_request))
+}
+
+/// The paths of the console.
+pub(crate) fn page_paths() -> impl Iterator<Item = String> {
+    pages::rows().into_iter().map(|(path, _)| path.to_owned())
+}
+
+/// What programs ask; the console's pages ask it too.
+fn api(app: &Arc<App>) -> Router {
     operations()
         .into_iter()
         .fold(Router::new(), |router, operation| {
             let gate = Gate {
-                app: Arc::clone(&app),
+                app: Arc::clone(app),
                 operation: operation.id,
                 right: operation.right,
                 query: (!operation.takes_any_query).then_some(operation.query),
             };
             let handler = operation.handler.route_layer(from_fn_with_state(Arc::new(gate), enforce));
-            router.route(&operation.path, (operation.wrap)(handler, &app))
+            router.route(&operation.path, (operation.wrap)(handler, app))
         })
-        .fallback(no_such_path)
+        .fallback(nothing_here)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|_| ApiError::internal("a request ended in a panic").into_response()))
-        .layer(from_fn_with_state(Arc::clone(&app), metrics::count_denied))
+        .layer(from_fn_with_state(Arc::clone(app), metrics::count_denied))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
         ))
-        .layer(from_fn_with_state(Arc::clone(&app), log_request))
-        .with_state(app)
+        .with_state(Arc::clone(app))
 }
 
-async fn no_such_path() -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path")
+/// A program is told so in the API's words, a browser sees a page.
+async fn nothing_here(request: Request) -> Response {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    if accepts.is_some_and(|accept| accept.contains("text/html")) {
+        return Refused::no_such_page().into_response();
+    }
+    ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path").into_response()
 }
 
 async fn no_such_method() -> ApiError {
@@ -107,7 +125,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_there_is_404_and_a_wrong_method_405() {
         let control_plane = ControlPlane::start().await;
-        for path in ["/", "/api/v1", "/api/v2/releases", "/api/v1/releases/", "/.env"] {
+        for path in ["/nowhere", "/api/v1", "/api/v2/releases", "/api/v1/releases/", "/.env"] {
             assert_eq!(control_plane.get(path).await.problem(), (404, "not_found".to_owned()), "{path}");
         }
         for (method, path) in [

@@ -84,7 +84,7 @@ pub(crate) async fn change(
     if !app.store.move_session(who.person, hash, account_id).await? {
         return Err(nowhere());
     }
-    let moved = app.store.by_session(hash, app.clock.now()).await?.ok_or_else(nowhere)?;
+    let moved = app.store.by_session(hash, app.clock.now(), true).await?.ok_or_else(nowhere)?;
     show(State(app), moved, headers).await
 }
 
@@ -146,6 +146,7 @@ async fn shown(app: &App, who: SignedIn, csrf_token: Option<String>) -> Answer<S
         account_id,
         role: person.role,
         is_release_manager: person.is_release_manager,
+        is_in_founding_account: person.is_in_founding_account,
         accounts,
         must_change_password: who.must_change_password,
         csrf_token,

@@ -130,7 +130,12 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn by_session(&self, hash: SecretHash, now: Timestamp) -> Result<Option<SignedIn>, StoreError> {
+    pub async fn by_session(
+        &self,
+        hash: SecretHash,
+        now: Timestamp,
+        is_attended: bool,
+    ) -> Result<Option<SignedIn>, StoreError> {
         let found = self
             .read(move |sql| {
                 let select = format!(
@@ -149,7 +154,7 @@ impl Store {
         let live =
             found.filter(|(_, last_seen_at, expires_at)| session::is_live(*last_seen_at, *expires_at, now));
         let Some((signed_in, last_seen_at, _)) = live else { return Ok(None) };
-        if now.duration_since(last_seen_at) >= session::NOTED_EVERY {
+        if is_attended && now.duration_since(last_seen_at) >= session::NOTED_EVERY {
             self.note("UPDATE sessions SET last_seen_at = ?2 WHERE hash = ?1", move |sql, note| {
                 sql.prepare_cached(note)?.execute(params![hash, Time(now)])
             })

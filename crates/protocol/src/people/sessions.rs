@@ -32,6 +32,9 @@ pub struct Session {
     /// They may publish releases there.
     #[serde(rename = "releaseManager")]
     pub is_release_manager: bool,
+    /// That account is the founding one, whose owners keep the house.
+    #[serde(default, rename = "foundingAccount")]
+    pub is_in_founding_account: bool,
     /// The accounts they are in; with a token, only its own.
     pub accounts: Vec<Membership>,
     /// Nothing else can be done before the password is changed.

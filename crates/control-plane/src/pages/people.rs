@@ -1,0 +1,7 @@
+//! `/people/`: who is in the account, and as what.
+
+use super::Row;
+
+pub(crate) fn routes() -> Vec<Row> {
+    Vec::new()
+}
