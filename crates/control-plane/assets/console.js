@@ -17,11 +17,6 @@ for (const button of document.querySelectorAll("[data-theme-toggle]")) {
   });
 }
 
-// ---- The menu is shut where there is no room for it.
-
-const menu = document.getElementById("menu");
-if (menu && matchMedia("(max-width: 860px)").matches) menu.open = false;
-
 // ---- A link that opens over the page. Its own page is what is shown, so it also works in a new tab.
 
 async function openOver(link, isDrawer) {
