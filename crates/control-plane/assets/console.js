@@ -19,6 +19,22 @@ for (const button of document.querySelectorAll("[data-theme-toggle]")) {
 
 // ---- A link that opens over the page. Its own page is what is shown, so it also works in a new tab.
 
+// What the page below calls by the same name stays the only one of that name; live regions keep theirs, to be found again.
+function setApart(content) {
+  const renamed = new Map();
+  for (const part of content.querySelectorAll("[id]:not([data-live], [data-live] *)")) {
+    renamed.set(part.id, "over-" + part.id);
+    part.id = "over-" + part.id;
+  }
+  for (const name of ["for", "aria-labelledby", "aria-describedby", "aria-controls", "list", "form", "data-copy"]) {
+    for (const part of content.querySelectorAll(`[${name}]`)) {
+      const ids = part.getAttribute(name).split(" ").map((id) => renamed.get(id) ?? id);
+      part.setAttribute(name, ids.join(" "));
+    }
+  }
+  return content;
+}
+
 async function openOver(link, isDrawer) {
   let page;
   try {
@@ -42,7 +58,7 @@ async function openOver(link, isDrawer) {
   close.setAttribute("aria-label", "Close");
   close.textContent = "×";
   close.addEventListener("click", () => dialog.close());
-  dialog.append(close, document.adoptNode(content));
+  dialog.append(close, setApart(document.adoptNode(content)));
   if (isDrawer) {
     dialog.className = "drawer";
     dialog.dataset.href = link.href;
@@ -76,7 +92,7 @@ document.addEventListener("click", async (event) => {
   const content = page.querySelector("[data-fragment]");
   const old = tab.closest("dialog").querySelector("[data-fragment]");
   if (!content || !old) return location.assign(tab.href);
-  old.replaceWith(document.adoptNode(content));
+  old.replaceWith(setApart(document.adoptNode(content)));
   follow(page.body.dataset.follow);
   dress(document);
   document.querySelector("dialog.drawer .tabs a[aria-current]")?.focus();
@@ -94,11 +110,16 @@ function follow(page) {
   if (!followed || document.hidden) return;
   source = new EventSource("/live?page=" + encodeURIComponent(followed));
   source.addEventListener("page", (event) => exchange(parse(JSON.parse(event.data))));
+  source.addEventListener("gone", () => {
+    source.close();
+    if (followed === document.body.dataset.follow) location.reload();
+  });
 }
 
 function exchange(page) {
+  const drawer = document.querySelector("dialog.drawer");
   for (const fresh of page.querySelectorAll("[data-live][id]")) {
-    const shown = document.getElementById(fresh.id);
+    const shown = drawer?.querySelector("#" + CSS.escape(fresh.id)) ?? document.getElementById(fresh.id);
     if (!shown || shown.innerHTML === fresh.innerHTML && shown.dataset.was === undefined) continue;
     // Whoever types or has a choice in hand is not disturbed.
     const active = document.activeElement;
