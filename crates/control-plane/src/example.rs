@@ -55,6 +55,10 @@ pub(crate) const ACTIVITY_VERDICT: &str = r#"{
     "head": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 }"#;
 
+pub(crate) const UPGRADE_COUNTS: &str = r#"{
+    "pending": 3, "running": 12, "completed": 240, "rolledBack": 2, "failed": 1, "abandoned": 4
+}"#;
+
 pub(crate) const ENROLMENT_TOKEN: &str = r#"{
     "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "maxUses": 100, "uses": 12, "expiresAt": "2027-01-01T00:00:00Z",
     "createdBy": "alice", "createdAt": "2026-11-21T08:00:00Z", "revokedAt": null

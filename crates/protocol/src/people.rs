@@ -202,6 +202,25 @@ impl UpgradeRequest {
     }
 }
 
+/// `GET /upgrades/counts`: how many upgrades of the account stand in each state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct UpgradeCounts {
+    /// Not begun.
+    pub pending: u64,
+    /// In the hands of their executors.
+    pub running: u64,
+    /// Completed in the last seven days.
+    pub completed: u64,
+    /// Rolled back in the last seven days.
+    pub rolled_back: u64,
+    /// Failed in the last seven days.
+    pub failed: u64,
+    /// Abandoned in the last seven days.
+    pub abandoned: u64,
+}
+
 /// One upgrade of one executor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use novacula_protocol::people::{Page, Upgrade, Wait};
+use jiff::SignedDuration;
+use novacula_protocol::people::{Page, Upgrade, UpgradeCounts, Wait};
 use novacula_protocol::{Progress, Stage};
 
 use crate::app::App;
@@ -40,6 +41,26 @@ pub(crate) async fn list(
     let mut page = query.page(rows.into_iter().map(|upgrade| upgrade.shown), |shown| shown.id.clone());
     page.items.iter_mut().for_each(|shown| round_off(&app, shown));
     Ok(Json(page))
+}
+
+/// What has ended counts for so long.
+const LATELY: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+pub(crate) async fn count(State(app): State<Arc<App>>, person: Person) -> Answer<Json<UpgradeCounts>> {
+    let by_stage = app.store.count_upgrades(person.account_id, app.clock.now() - LATELY).await?;
+    let mut counts = UpgradeCounts::default();
+    for (stage, count) in by_stage {
+        let counted = match (stage, Progress::of(stage)) {
+            (Stage::RolledBack, _) => &mut counts.rolled_back,
+            (Stage::Abandoned, _) => &mut counts.abandoned,
+            (_, Progress::Pending) => &mut counts.pending,
+            (_, Progress::Running) => &mut counts.running,
+            (_, Progress::Completed) => &mut counts.completed,
+            (_, Progress::Error) => &mut counts.failed,
+        };
+        *counted += count;
+    }
+    Ok(Json(counts))
 }
 
 pub(crate) async fn show(State(app): State<Arc<App>>, person: Person, Id(id): Id) -> Answer<Json<Upgrade>> {
@@ -88,7 +109,7 @@ fn progress(value: &str) -> Option<Progress> {
 #[cfg(test)]
 mod tests {
     use crate::in_process::{ControlPlane, reported};
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     fn ids(page: &Value) -> Vec<String> {
         page["items"].as_array().unwrap().iter().map(|u| u["id"].as_str().unwrap().to_owned()).collect()
@@ -131,5 +152,45 @@ mod tests {
             let refused = control_plane.get(&format!("/api/v1/upgrades?{bad}")).await;
             assert_eq!(refused.problem(), (400, "invalid_request".to_owned()), "{bad}");
         }
+    }
+
+    #[tokio::test]
+    async fn upgrades_are_counted_by_state_and_what_ended_long_ago_is_not() {
+        let control_plane = ControlPlane::start().await;
+        control_plane.publish("1.1.0").await;
+        let counts = async || control_plane.get("/api/v1/upgrades/counts").await.ok();
+        let none = json!({
+            "pending": 0, "running": 0, "completed": 0, "rolledBack": 0, "failed": 0, "abandoned": 0
+        });
+        assert_eq!(counts().await, none);
+        for (name, stage) in [
+            ("host-1", None),
+            ("host-2", None),
+            ("host-3", Some("DOWNLOAD")),
+            ("host-4", Some("COMPLETED")),
+            ("host-5", Some("ROLLEDBACK")),
+            ("host-6", Some("FAILED")),
+            ("host-7", Some("ABANDONED")),
+        ] {
+            let (key, id) = control_plane.executor(name, "1.0.0").await;
+            let asked = control_plane.request(&id, "1.1.0").await.ok()["id"].as_str().unwrap().to_owned();
+            if let Some(stage) = stage {
+                control_plane.sync(&key, reported(name, "1.0.0", &asked, stage, "COMPLETED")).await.ok();
+            }
+        }
+        let all = json!({
+            "pending": 2, "running": 1, "completed": 1, "rolledBack": 1, "failed": 1, "abandoned": 1
+        });
+        assert_eq!(counts().await, all);
+        let page = String::from_utf8(control_plane.get("/").await.bytes).unwrap();
+        assert!(page.contains(">2<span class=\"unseen\"> pending</span>"), "{page}");
+        control_plane.wait_ms(7 * 86_400_000);
+        assert_eq!(counts().await["completed"], 1, "to the last moment");
+        control_plane.wait_ms(1);
+        let later = counts().await;
+        assert_eq!(
+            (&later["completed"], &later["failed"], &later["pending"]),
+            (&json!(0), &json!(0), &json!(2))
+        );
     }
 }

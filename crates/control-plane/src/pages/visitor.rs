@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
-use novacula_protocol::people::{Membership, Session};
+use novacula_protocol::people::{Membership, Session, UpgradeCounts};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -69,11 +69,16 @@ impl Visitor {
 
     /// What stands around a page.
     pub(crate) async fn layout(&self, title: impl Into<String>, here: Room) -> Result<Layout, Refused> {
+        // Who has to choose a password first is not told anything else.
+        let waiting = match self.session.must_change_password {
+            true => 0,
+            false => self.get::<UpgradeCounts>("/upgrades/counts").await?.pending,
+        };
         Ok(Layout {
             title: title.into(),
             here,
             session: self.session.clone(),
-            waiting: 0,
+            waiting,
             live: None,
             now: self.now,
         })

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use novacula_protocol::people::{
     Activity, ActivityVerdict, Executor, ExecutorPatch, Explanation, Preflight, PreflightRequest, Presence,
-    Upgrade, UpgradeRequest,
+    Upgrade, UpgradeCounts, UpgradeRequest,
 };
 use novacula_protocol::sync::Channel;
 use novacula_protocol::{Progress, Stage};
@@ -63,7 +63,7 @@ fn fleet() -> [Operation; 8] {
     ]
 }
 
-fn steering() -> [Operation; 3] {
+fn steering() -> [Operation; 4] {
     [
         post("/executors/{id}/upgrade", "requestUpgrade", Right::Steer, request_upgrade::request)
             .summary("Asks for an upgrade of one executor, or for a downgrade")
@@ -82,6 +82,11 @@ fn steering() -> [Operation; 3] {
             .query::<Progress>("state", "Only those in this state")
             .query::<Stage>("stage", "Only those that stand at this stage")
             .lists::<Upgrade>(example::UPGRADE),
+        get("/upgrades/counts", "countUpgrades", Right::See, upgrades::count)
+            .summary(
+                "How many upgrades stand in each state; of those that have ended, of the last seven days",
+            )
+            .answers::<UpgradeCounts>(200, example::UPGRADE_COUNTS),
         get("/upgrades/{id}", "showUpgrade", Right::See, upgrades::show)
             .summary("One upgrade, with its log")
             .answers::<Upgrade>(200, example::UPGRADE),

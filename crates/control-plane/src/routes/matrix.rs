@@ -59,6 +59,7 @@ const WHO: &[(&str, &str)] = &[
     ("askForCheck",             "+   +   +   403 403 401 401 401"),
     ("requestUpgrade",          "+   +   +   403 403 401 401 401"),
     ("listUpgrades",            "+   +   +   +   +   401 401 401"),
+    ("countUpgrades",           "+   +   +   +   +   401 401 401"),
     ("showUpgrade",             "+   +   +   +   +   401 401 401"),
     ("listActivity",            "+   +   +   +   +   401 401 401"),
     ("verifyActivity",          "+   +   +   +   +   401 401 401"),

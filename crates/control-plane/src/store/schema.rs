@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0008_people.sql"),
     include_str!("migrations/0009_webhooks.sql"),
     include_str!("migrations/0010_plans.sql"),
+    include_str!("migrations/0011_counts.sql"),
 ];
 
 /// Why the database cannot be opened.

@@ -8,10 +8,18 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 use uuid::Uuid;
 
 use super::activity::{CONTROL_PLANE, Deed, append};
-use super::column::{Count, Json, Word};
+use super::column::{Count, Json, Time, Word};
 use super::{Sql, Store, StoreError, events, executors, revisions, upgrade_rows as rows};
 use crate::executor::{Executor, Snapshot};
 use crate::upgrade::{self, Upgrade};
+
+/// Read from two indexes and from no row.
+const COUNT: &str = "SELECT stage, count(*) FROM upgrades
+     WHERE account_id = ?1 AND ended_at IS NULL GROUP BY stage
+     UNION ALL
+     SELECT stage, count(*) FROM upgrades
+     WHERE account_id = ?1 AND stage IN ('COMPLETED', 'ROLLEDBACK', 'ABANDONED', 'FAILED') AND ended_at >= ?2
+     GROUP BY stage";
 
 /// Which upgrades are listed.
 #[derive(Clone, Debug, Default)]
@@ -95,6 +103,26 @@ impl Store {
         self.read(|sql| {
             let mut rows = sql.prepare_cached("SELECT stage, count(*) FROM upgrades GROUP BY stage")?;
             rows.query_map([], |row| Ok((row.get::<_, Word<_>>(0)?.0, row.get::<_, Count>(1)?.0)))?.collect()
+        })
+        .await
+    }
+
+    /// How many upgrades of an account stand at each stage, of those that are open or have ended since then; a stage
+    /// with none is left out.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn count_upgrades(
+        &self,
+        account_id: Uuid,
+        since: Timestamp,
+    ) -> Result<Vec<(Stage, u64)>, StoreError> {
+        self.read(move |sql| {
+            let mut rows = sql.prepare_cached(COUNT)?;
+            rows.query_map(params![Word(&account_id), Time(since)], |row| {
+                Ok((row.get::<_, Word<_>>(0)?.0, row.get::<_, Count>(1)?.0))
+            })?
+            .collect()
         })
         .await
     }
@@ -232,4 +260,23 @@ pub(super) fn open_id(sql: &Connection, executor_id: Uuid) -> Sql<Option<Uuid>> 
         .query_row(params![Word(&executor_id)], |row| row.get(0))
         .optional()?;
     Ok(open.map(|Word(id)| id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upgrades_are_counted_from_indexes_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let sql = super::super::schema::open(&folder.path().join("novacula.sqlite")).unwrap();
+        let mut plan = sql.prepare(&format!("EXPLAIN QUERY PLAN {COUNT}")).unwrap();
+        let steps: Vec<String> =
+            plan.query_map(params!["a", 0], |row| row.get("detail")).unwrap().collect::<Sql<_>>().unwrap();
+        let touches: Vec<_> = steps.iter().filter(|step| step.contains("upgrades")).collect();
+        assert!(
+            touches.len() == 2 && touches.iter().all(|step| step.contains("USING COVERING INDEX upgrades_")),
+            "{steps:?}"
+        );
+    }
 }

@@ -123,6 +123,7 @@ const NONE: &[(&str, &str)] = &[
         "`upgrade acknowledge` takes one number or several through acknowledgePrerequisites",
     ),
     ("acknowledgePostrequisite", "`upgrade acknowledge --after` takes one number or several"),
+    ("countUpgrades", "a counter beside a room of the console; `upgrade list --state` shows what it counts"),
     ("askForCheck", "`executor preflight --check` asks for one through askForChecks"),
     ("showSession", "sessions are for browsers; novactl has a token"),
     ("changeSession", "sessions are for browsers; a token acts in one account"),
