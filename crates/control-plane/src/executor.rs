@@ -103,6 +103,13 @@ impl Snapshot {
             last_seen_at: executor.last_seen_at,
             created_at: executor.created_at,
             pending_upgrade_id: self.open_upgrade().map(|upgrade| upgrade.shown.id.clone()),
+            pending_upgrade: self.open_upgrade().map(|upgrade| people::UpgradeInBrief {
+                target_version: upgrade.shown.target_version.clone(),
+                direction: upgrade.shown.direction,
+                stage: upgrade.shown.stage,
+                status: upgrade.shown.status,
+                state: upgrade.shown.state,
+            }),
             available_upgrades: None,
             available_downgrades: None,
             host_labels: None,

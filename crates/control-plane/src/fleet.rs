@@ -25,6 +25,8 @@ use crate::upgrade::{self, Upgrade};
 
 /// How many executors are looked at with the memory locked.
 const GLANCE: usize = 1_000;
+/// How many of them are copied.
+const HANDFUL: usize = 64;
 
 /// The memory of the fleet. Its lock is held for a look or a note, never while waiting for anything.
 #[derive(Default)]
@@ -250,24 +252,6 @@ impl Fleet {
         (snapshot.executor.account_id == account_id).then(|| snapshot.clone())
     }
 
-    /// The next executors of the account by name, at most `limit`.
-    #[must_use]
-    pub fn after(&self, account_id: Uuid, name: Option<&str>, limit: usize) -> Vec<Snapshot> {
-        let memory = self.memory();
-        let start = match name {
-            Some(name) => Bound::Excluded((account_id, name.to_owned())),
-            None => Bound::Included((account_id, String::new())),
-        };
-        memory
-            .names
-            .range((start, Bound::Unbounded))
-            .take_while(|((account, _), _)| *account == account_id)
-            .filter_map(|(_, id)| memory.executors.get(id))
-            .take(limit)
-            .map(|entry| entry.snapshot.clone())
-            .collect()
-    }
-
     /// What `look` makes of every executor of the account.
     pub fn map_all<T>(&self, account_id: Uuid, look: impl Fn(&Executor) -> T) -> Vec<T> {
         let memory = self.memory();
@@ -275,16 +259,48 @@ impl Fleet {
         all.filter(|executor| executor.account_id == account_id).map(look).collect()
     }
 
-    /// Every executor of the account behind a name, in the order of names; the lock is taken anew for each portion.
-    pub fn each(&self, account_id: Uuid, after: Option<String>) -> impl Iterator<Item = Snapshot> {
+    /// Every executor of the account behind a name that `fits`, in the order of names. Only those are copied, a few at
+    /// a time: whoever wants a page pays for a page. The lock is taken anew for each portion.
+    pub fn each<'f>(
+        &'f self,
+        account_id: Uuid,
+        after: Option<String>,
+        fits: impl Fn(&Snapshot) -> bool + 'f,
+    ) -> impl Iterator<Item = Snapshot> + 'f {
         let mut after = Some(after);
         std::iter::from_fn(move || {
-            let glance = self.after(account_id, after.as_ref()?.as_deref(), GLANCE);
-            after = glance.last().map(|last| Some(last.executor.name.clone()));
-            after.as_ref()?;
-            Some(glance)
+            let (portion, last) = self.portion(account_id, after.take()?.as_deref(), &fits);
+            after = last.map(Some);
+            Some(portion)
         })
         .flatten()
+    }
+
+    /// Those who fit among the next by name, and whom to look behind for more; nobody at the end.
+    fn portion(
+        &self,
+        account_id: Uuid,
+        after: Option<&str>,
+        fits: &impl Fn(&Snapshot) -> bool,
+    ) -> (Vec<Snapshot>, Option<String>) {
+        let memory = self.memory();
+        let start = match after {
+            Some(name) => Bound::Excluded((account_id, name.to_owned())),
+            None => Bound::Included((account_id, String::new())),
+        };
+        let all = memory.names.range((start, Bound::Unbounded));
+        let mut found = Vec::new();
+        for (looked_at, ((account, name), id)) in all.enumerate() {
+            if *account != account_id {
+                break;
+            }
+            let known = memory.executors.get(id).map(|entry| &entry.snapshot);
+            found.extend(known.filter(|known| fits(known)).cloned());
+            if looked_at + 1 == GLANCE || found.len() == HANDFUL {
+                return (found, Some(name.clone()));
+            }
+        }
+        (found, None)
     }
 
     /// Puts the bytes known here over those of an upgrade read from the store.

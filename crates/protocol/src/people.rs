@@ -119,6 +119,9 @@ pub struct Executor {
     pub created_at: Timestamp,
     /// The upgrade that has not ended, if any.
     pub pending_upgrade_id: Option<String>,
+    /// Where that upgrade stands; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_upgrade: Option<UpgradeInBrief>,
     /// Only where one executor is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available_upgrades: Option<Vec<AvailableRelease>>,
@@ -134,6 +137,23 @@ pub struct Executor {
     /// Where it stands in every plan of its kind that has not ended; only where one executor is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plans: Option<Vec<InPlan>>,
+}
+
+/// An upgrade that has not ended, beside its executor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct UpgradeInBrief {
+    /// What shall run.
+    pub target_version: Version,
+    /// Which way.
+    pub direction: Direction,
+    /// Where it stands.
+    pub stage: Stage,
+    /// How that stage is doing.
+    pub status: Status,
+    /// In one word.
+    pub state: Progress,
 }
 
 /// A release as seen from one executor.

@@ -35,12 +35,12 @@ pub(crate) async fn create(
     let has_labels = |labels: &std::collections::BTreeMap<String, String>| {
         asked.labels.iter().all(|(key, value)| labels.get(key) == Some(value))
     };
-    let known: HashMap<Uuid, bool> = census::of_kind(&app, person.account_id, kind, None)
+    let known: HashMap<Uuid, bool> = census::of_kind(&app, person.account_id, kind)
         .map(|one| (one.executor.id, has_labels(&one.executor.labels)))
         .collect();
     let wanted: Vec<Uuid> = match named {
         Some(named) => named.into_iter().filter(|id| known.get(id).is_none_or(|fits| *fits)).collect(),
-        None => census::of_kind(&app, person.account_id, kind, None)
+        None => census::of_kind(&app, person.account_id, kind)
             .map(|one| one.executor.id)
             .filter(|id| known.get(id) == Some(&true))
             .collect(),

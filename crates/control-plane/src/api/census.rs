@@ -11,6 +11,7 @@ use novacula_protocol::spec::{Direction, Kind};
 use semver::Version;
 use uuid::Uuid;
 
+use super::executors::filter;
 use crate::app::App;
 use crate::executor::Snapshot;
 use crate::extract::{KindOf, ListQuery, word};
@@ -25,7 +26,7 @@ pub(crate) async fn versions(
     KindOf(kind): KindOf,
 ) -> Answer<Json<BTreeMap<Version, u64>>> {
     let mut counts = BTreeMap::new();
-    for snapshot in of_kind(&app, person.account_id, kind, None) {
+    for snapshot in of_kind(&app, person.account_id, kind) {
         *counts.entry(snapshot.executor.current_version).or_insert(0) += 1;
     }
     Ok(Json(counts))
@@ -37,27 +38,40 @@ pub(crate) async fn needs_upgrade(
     KindOf(kind): KindOf,
     query: ListQuery,
 ) -> Answer<Json<Page<NeedsUpgrade>>> {
-    let target = target(&query)?;
+    let (mut target, mut labels) = (None, Vec::new());
+    query.each_filter("`targetVersion` and `label`", |name, value| {
+        match name {
+            "targetVersion" => target = Some(word(name, value, |version| version.parse().ok())?),
+            "label" => labels.push(filter::label(value)?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    let target: Version = needed(target)?;
     let after = query.cursor_name()?;
     let releases = app.store.releases(person.account_id, Some(kind), None, None).await?;
     let now = app.clock.now();
-    let lower = of_kind(&app, person.account_id, kind, after)
-        .filter(|one| reach::direction(&one.executor.current_version, &target) == Some(Direction::Upgrade))
-        .map(|one| {
-            let status = presence(one.executor.last_seen_at, now, app.rules.heartbeat_timeout_ms);
-            NeedsUpgrade {
-                executor_id: one.executor.id.to_string(),
-                reason: why_not(&one, &target, &releases),
-                pending_upgrade_id: one.open_upgrade().map(|open| open.shown.id.clone()),
-                name: one.executor.name,
-                current_version: one.executor.current_version,
-                status,
-            }
-        });
+    let is_lower = |one: &Snapshot| {
+        let executor = &one.executor;
+        executor.kind == kind
+            && reach::direction(&executor.current_version, &target) == Some(Direction::Upgrade)
+            && filter::has_all(&labels, &executor.labels)
+    };
+    let lower = app.fleet.each(person.account_id, after, is_lower).map(|one| {
+        let status = presence(one.executor.last_seen_at, now, app.rules.heartbeat_timeout_ms);
+        NeedsUpgrade {
+            executor_id: one.executor.id.to_string(),
+            reason: why_not(&one, &target, &releases),
+            pending_upgrade_id: one.open_upgrade().map(|open| open.shown.id.clone()),
+            name: one.executor.name,
+            current_version: one.executor.current_version,
+            status,
+        }
+    });
     Ok(Json(query.page(lower, |one| hex(one.name.as_bytes()))))
 }
 
-/// The one filter that has to be there.
+/// The one filter that there is, and that has to be there.
 pub(super) fn target(query: &ListQuery) -> Answer<Version> {
     let mut target = None;
     query.each_filter("`targetVersion`", |name, value| {
@@ -66,6 +80,10 @@ pub(super) fn target(query: &ListQuery) -> Answer<Version> {
         }
         Ok(name == "targetVersion")
     })?;
+    needed(target)
+}
+
+fn needed(target: Option<Version>) -> Answer<Version> {
     target.ok_or_else(|| ApiError::invalid("`targetVersion` must be given: the version that shall run"))
 }
 
@@ -79,14 +97,9 @@ fn why_not(one: &Snapshot, target: &Version, releases: &[Release]) -> Option<Str
     reach::hop_between(&executor.current_version, target).map(|hop| hop.to_string())
 }
 
-/// Every executor of a kind behind a name, in the order of names.
-pub(super) fn of_kind(
-    app: &App,
-    account_id: Uuid,
-    kind: Kind,
-    after: Option<String>,
-) -> impl Iterator<Item = Snapshot> {
-    app.fleet.each(account_id, after).filter(move |one| one.executor.kind == kind)
+/// Every executor of a kind, in the order of names.
+pub(super) fn of_kind(app: &App, account_id: Uuid, kind: Kind) -> impl Iterator<Item = Snapshot> {
+    app.fleet.each(account_id, None, move |one| one.executor.kind == kind)
 }
 
 #[cfg(test)]
@@ -111,12 +124,21 @@ mod tests {
         let page = control_plane.get(&format!("{path}&limit=3")).await.ok();
         let names: Vec<_> = page["items"].as_array().unwrap().iter().map(|it| it["name"].clone()).collect();
         assert_eq!(names, ["a", "b", "c"]);
+        let key = control_plane.key().await;
+        let mut labelled = crate::in_process::said("f", "1.0.0");
+        labelled["labels"] = json!({"ring": "a", "site": "b"});
+        control_plane.sync(&key, labelled).await.ok();
+        for (labels, expected) in [("label=ring%3Da&label=site%3Db", 1), ("label=ring%3Db", 0)] {
+            let found = control_plane.get(&format!("{path}&{labels}")).await.ok();
+            assert_eq!(found["items"].as_array().unwrap().len(), expected, "{labels}");
+        }
         let next = page["nextCursor"].as_str().unwrap();
         let rest = control_plane.get(&format!("{path}&cursor={next}")).await.ok();
         assert_eq!(rest["items"][0]["reason"], "requires upgrade to 1.x first");
         for (bad, code) in [
             ("/api/v1/releases/agent/needs-upgrade", 400),
             ("/api/v1/releases/agent/needs-upgrade?targetVersion=x", 400),
+            ("/api/v1/releases/agent/needs-upgrade?targetVersion=2.0.0&label=x", 400),
             ("/api/v1/releases/ship/versions", 404),
         ] {
             assert_eq!(control_plane.get(bad).await.problem().0, code, "{bad}");

@@ -83,7 +83,7 @@ fn counts(app: &App, account_id: Uuid, groups: &[Group]) -> Vec<u32> {
     if groups.is_empty() {
         return counts;
     }
-    for snapshot in app.fleet.each(account_id, None) {
+    for snapshot in app.fleet.each(account_id, None, |_| true) {
         for (group, count) in groups.iter().zip(&mut counts) {
             *count += u32::from(selector::takes(&group.selector, &snapshot.executor.labels));
         }

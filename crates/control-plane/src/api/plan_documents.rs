@@ -107,7 +107,7 @@ fn to_be_asked(
 fn stands(app: &App, account_id: Uuid, mut answers: HashMap<Uuid, Vec<Checked>>) -> HashMap<Uuid, Stand> {
     let (now, calendar) = (app.clock.now(), app.calendar.read());
     app.fleet
-        .each(account_id, None)
+        .each(account_id, None, |_| true)
         .map(|snapshot| {
             let open = snapshot.open_upgrade().map(|open| OtherUpgrade {
                 requested_by: open.shown.requested_by.clone(),

@@ -5,7 +5,8 @@ use novacula_protocol::people::{
     Activity, ActivityVerdict, Executor, ExecutorPatch, Explanation, Preflight, PreflightRequest, Presence,
     Upgrade, UpgradeCounts, UpgradeRequest,
 };
-use novacula_protocol::sync::Channel;
+use novacula_protocol::spec::Kind;
+use novacula_protocol::sync::{Channel, Support};
 use novacula_protocol::{Progress, Stage};
 use semver::Version;
 use uuid::Uuid;
@@ -27,11 +28,16 @@ fn fleet() -> [Operation; 8] {
         get("/executors", "listExecutors", Right::See, executors::list)
             .summary("The executors, by name")
             .query::<String>("name", "Only the one of this name")
+            .query::<String>("search", "Only those whose name contains this, in upper or lower case")
             .query_many::<shape::Label>("label", "Only those with this label, `key=value`; all when several")
             .query::<String>("group", "Only those that the group of this name takes")
             .query::<Version>("version", "Only those that run this version")
             .query::<Channel>("channel", "Only those that follow this channel")
+            .query::<Kind>("kind", "Only those of this kind")
             .query::<Presence>("status", "Only those that sync, or only those that do not")
+            .query::<Support>("support", "Only those that are so far behind the control plane")
+            .query::<bool>("held", "Only those that a sysadmin holds, or only the others")
+            .query::<bool>("pending", "Only those with an upgrade that has not ended, or only the others")
             .lists_by::<shape::NameCursor, Executor>(example::EXECUTOR_LISTED),
         get("/executors/{id}", "showExecutor", Right::See, executors::show)
             .summary("One executor, where it could go, and where it stands in the plans that have not ended")

@@ -285,6 +285,7 @@ fn many_at_once() -> [Operation; 6] {
         get("/releases/{kind}/needs-upgrade", "listNeedsUpgrade", Right::See, census::needs_upgrade)
             .summary("The executors of a kind that run something lower, by name")
             .query_needed::<Version>("targetVersion", "the version that shall run")
+            .query_many::<shape::Label>("label", "Only those with this label, `key=value`; all when several")
             .lists_by::<shape::NameCursor, NeedsUpgrade>(example::NEEDS_UPGRADE),
         post("/releases/{kind}/batch-upgrade", "requestBatch", Right::Steer, batches::create)
             .summary("Asks for upgrades of many executors, one after the other or some at once")

@@ -2,7 +2,7 @@
 
 use novacula_protocol::people::{Executor, Page, Presence};
 use novacula_protocol::spec::Kind;
-use novacula_protocol::sync::Channel;
+use novacula_protocol::sync::{Channel, Support};
 use semver::Version;
 
 use crate::control_plane::ControlPlane;
@@ -24,6 +24,22 @@ pub struct List {
     #[arg(long, value_parser = presence)]
     status: Option<Presence>,
 
+    /// Only those so far behind: in-window, deprecated or out-of-support
+    #[arg(long, value_parser = support)]
+    support: Option<Support>,
+
+    /// Only those whose name contains this, in upper or lower case
+    #[arg(long, value_name = "PART")]
+    search: Option<String>,
+
+    /// Only those that a sysadmin holds; `--held=false`: only the others
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    held: Option<bool>,
+
+    /// Only those with an upgrade that has not ended; `--pending=false`: only the others
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pending: Option<bool>,
+
     /// Only those that run this version
     #[arg(long, value_parser = crate::release::version)]
     running: Option<Version>,
@@ -41,6 +57,11 @@ impl List {
     /// Prints them.
     pub fn run(&self, control_plane: &ControlPlane, terminal: &Terminal) -> anyhow::Result<Ending> {
         let mut query = Vec::new();
+        query.extend(self.kind.map(|kind| ("kind", kind.as_str())));
+        query.extend(self.support.map(|support| ("support", support_word(support))));
+        query.extend(self.search.as_deref().map(|part| ("search", part)));
+        query.extend(self.held.map(|held| ("held", yes_or_no(held))));
+        query.extend(self.pending.map(|pending| ("pending", yes_or_no(pending))));
         query.extend(self.channel.map(|channel| ("channel", channel.as_str())));
         query.extend(self.status.map(|status| ("status", word(status))));
         let version = self.running.as_ref().map(ToString::to_string);
@@ -97,6 +118,25 @@ fn presence(text: &str) -> Result<Presence, String> {
         .into_iter()
         .find(|presence| word(*presence) == text)
         .ok_or_else(|| "expected online or offline".to_owned())
+}
+
+fn support_word(support: Support) -> &'static str {
+    match support {
+        Support::InWindow => "in-window",
+        Support::Deprecated => "deprecated",
+        Support::OutOfSupport => "out-of-support",
+    }
+}
+
+fn support(text: &str) -> Result<Support, String> {
+    [Support::InWindow, Support::Deprecated, Support::OutOfSupport]
+        .into_iter()
+        .find(|support| support_word(*support) == text)
+        .ok_or_else(|| "expected in-window, deprecated or out-of-support".to_owned())
+}
+
+fn yes_or_no(yes: bool) -> &'static str {
+    if yes { "true" } else { "false" }
 }
 
 fn label(text: &str) -> Result<(String, String), String> {

@@ -98,6 +98,20 @@ fn executors_are_listed_by_name_and_filtered() {
 }
 
 #[test]
+fn what_the_control_plane_filters_by_is_asked_of_it() {
+    let server = Recorder::start(|_| (200, samples::page(&[])));
+    let list = ["executor", "list", "--kind", "agent", "--support", "deprecated", "--search", "Berlin"];
+    let said = novactl(&server.url(), &[&list[..], &["--held", "--pending=false"]].concat());
+    assert_eq!(said.code, 0, "{said:?}");
+    let asked = server.lines().remove(0);
+    for pair in ["kind=agent", "support=deprecated", "search=Berlin", "held=true", "pending=false"] {
+        assert!(asked.contains(pair), "{asked}");
+    }
+    let said = novactl(&server.url(), &["executor", "list", "--support", "none"]);
+    assert_eq!(said.code, 2, "{said:?}");
+}
+
+#[test]
 fn an_executor_is_shown_with_where_it_can_go_and_why_not_further() {
     let server = Recorder::start(|asked| {
         if asked.line.contains(EXECUTOR) {
