@@ -17,6 +17,7 @@ pub(crate) mod live;
 pub(crate) mod myself;
 pub(crate) mod overview;
 pub(crate) mod people;
+pub(crate) mod picture;
 pub(crate) mod plans;
 pub(crate) mod refused;
 pub(crate) mod releases;

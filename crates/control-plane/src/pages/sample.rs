@@ -92,7 +92,7 @@ pub(crate) fn check(name: &str, page: &impl askama::Template) -> Html {
         assert!(is_named, "{name}: a field without a name: {:?}", field.value());
     }
     assert_eq!(all("h1").len(), 1, "{name}: a page has one heading");
-    assert_eq!(all("title").len(), 1, "{name}: and one title");
+    assert_eq!(all("head > title").len(), 1, "{name}: and one title");
     html
 }
 
