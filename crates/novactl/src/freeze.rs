@@ -46,7 +46,7 @@ fn show(terminal: &Terminal, freeze: &Freeze) -> anyhow::Result<()> {
         return terminal.json(freeze);
     }
     terminal.line(&freeze.id)?;
-    terminal.fact("for", crate::selector::shown(&freeze.selector))?;
+    terminal.fact("for", freeze.selector.to_string())?;
     terminal.fact("from", format!("{} ({})", freeze.starts_at_local, freeze.starts_at))?;
     terminal.fact("until", format!("{} ({})", freeze.ends_at_local, freeze.ends_at))?;
     terminal.line("reason:")?;

@@ -21,7 +21,6 @@ mod freeze;
 mod named;
 mod release;
 mod revoke;
-mod selector;
 mod simulate;
 mod terminal;
 mod token;

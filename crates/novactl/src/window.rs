@@ -59,7 +59,7 @@ struct When {
     zone: String,
 
     /// For whom, for example "ring=canary,site!=berlin"; every executor of the account unless told
-    #[arg(long, value_name = "SELECTOR", default_value = "", value_parser = crate::selector::selector)]
+    #[arg(long, value_name = "SELECTOR", default_value = "")]
     selector: Selector,
 }
 
@@ -90,7 +90,7 @@ fn show(terminal: &Terminal, window: &Window) -> anyhow::Result<()> {
     if let Some(id) = &window.id {
         terminal.fact("id", id)?;
     }
-    terminal.fact("for", crate::selector::shown(&window.selector))?;
+    terminal.fact("for", window.selector.to_string())?;
     let minutes = window.duration_ms / 60_000;
     terminal.fact("opens", format!("{} in {}, for {minutes} min", window.cron, window.zone))?;
     if window.is_open {

@@ -15,6 +15,7 @@ mod page;
 mod releases;
 mod revisions;
 mod roles;
+mod selector;
 mod sessions;
 mod steering;
 mod steps;

@@ -54,14 +54,14 @@ fn show(terminal: &Terminal, group: &ExecutorGroup) -> anyhow::Result<()> {
     }
     terminal.line(&group.name)?;
     terminal.fact("id", &group.id)?;
-    terminal.fact("takes", crate::selector::shown(&group.selector))?;
+    terminal.fact("takes", group.selector.to_string())?;
     terminal.fact("executors", format!("{} now", group.executors))?;
     terminal.fact("made", format!("{} by {}", super::view::at(group.created_at), group.created_by))
 }
 
 /// A selector that names at least one label.
 fn somebody(text: &str) -> Result<Selector, String> {
-    let selector = crate::selector::selector(text)?;
+    let selector: Selector = text.parse()?;
     if selector == Selector::default() {
         return Err("expected at least one label, for example \"site=berlin\": a group of everybody would put the whole \
                     fleet into one wave"

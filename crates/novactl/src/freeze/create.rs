@@ -29,7 +29,7 @@ pub struct Create {
     zone: Option<String>,
 
     /// For whom, for example "ring=canary,site!=berlin"; every executor of the account unless told
-    #[arg(long, value_name = "SELECTOR", default_value = "", value_parser = crate::selector::selector)]
+    #[arg(long, value_name = "SELECTOR", default_value = "")]
     selector: Selector,
 }
 

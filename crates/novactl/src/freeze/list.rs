@@ -25,7 +25,7 @@ impl List {
                     freeze.starts_at_local,
                     freeze.ends_at_local,
                     if freeze.is_in_force { "in force" } else { "" }.to_owned(),
-                    crate::selector::shown(&freeze.selector),
+                    freeze.selector.to_string(),
                     freeze.reason,
                     freeze.id,
                 ]

@@ -33,7 +33,7 @@ pub struct Change {
     zone: Option<String>,
 
     /// For whom, for example "ring=canary,site!=berlin"; "" for every executor of the account
-    #[arg(long, value_name = "SELECTOR", value_parser = crate::selector::selector)]
+    #[arg(long, value_name = "SELECTOR")]
     selector: Option<Selector>,
 }
 

@@ -24,7 +24,7 @@ impl List {
                 let next = window.next.first();
                 [
                     window.name,
-                    crate::selector::shown(&window.selector),
+                    window.selector.to_string(),
                     window.cron,
                     format!("{} min", window.duration_ms / 60_000),
                     window.zone,

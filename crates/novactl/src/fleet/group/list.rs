@@ -21,7 +21,7 @@ impl List {
         let rows: Vec<_> = items
             .into_iter()
             .map(|group| {
-                let takes = crate::selector::shown(&group.selector);
+                let takes = group.selector.to_string();
                 [group.name, group.executors.to_string(), takes, group.created_by, group.id]
             })
             .collect();

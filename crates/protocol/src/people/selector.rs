@@ -1,42 +1,51 @@
-//! Selectors as kubectl takes them: `ring=canary,site!=berlin,rack in (1,2),!held`.
+//! Selectors on one line, as kubectl takes them: `ring=canary,site!=berlin,rack in (1,2),!held`.
 
-use novacula_protocol::people::{Operator, Requirement, Selector};
+use std::fmt;
+use std::str::FromStr;
 
-/// Reads one; an empty text takes everybody.
-pub fn selector(text: &str) -> Result<Selector, String> {
-    let mut selector = Selector::default();
-    for part in parts(text) {
-        let (key, operator, values) = requirement(part.trim()).ok_or_else(|| {
-            format!(
-                "expected requirements like `ring=canary`, `ring!=prod`, `ring in (a,b)`, `ring notin (a,b)`, `ring` \
-                 or `!ring` with commas between them, found `{}`",
-                part.trim()
-            )
-        })?;
-        match (operator, values.as_slice()) {
-            (Operator::In, [value]) if !selector.match_labels.contains_key(&key) => {
-                selector.match_labels.insert(key, value.clone());
+use super::{Operator, Requirement, Selector};
+
+/// An empty text takes everybody.
+impl FromStr for Selector {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut selector = Self::default();
+        for part in parts(text) {
+            let (key, operator, values) = requirement(part.trim()).ok_or_else(|| {
+                format!(
+                    "expected requirements like `ring=canary`, `ring!=prod`, `ring in (a,b)`, `ring notin (a,b)`, `ring` \
+                     or `!ring` with commas between them, found `{}`",
+                    part.trim()
+                )
+            })?;
+            match (operator, values.as_slice()) {
+                (Operator::In, [value]) if !selector.match_labels.contains_key(&key) => {
+                    selector.match_labels.insert(key, value.clone());
+                }
+                _ => selector.match_expressions.push(Requirement { key, operator, values }),
             }
-            _ => selector.match_expressions.push(Requirement { key, operator, values }),
         }
+        Ok(selector)
     }
-    Ok(selector)
 }
 
 /// As a person would write it.
-pub fn shown(selector: &Selector) -> String {
-    let labels = selector.match_labels.iter().map(|(key, value)| format!("{key}={value}"));
-    let expressions = selector.match_expressions.iter().map(|requirement| {
-        let (key, values) = (&requirement.key, requirement.values.join(","));
-        match requirement.operator {
-            Operator::In => format!("{key} in ({values})"),
-            Operator::NotIn => format!("{key} notin ({values})"),
-            Operator::Exists => key.clone(),
-            Operator::DoesNotExist => format!("!{key}"),
-        }
-    });
-    let whole = labels.chain(expressions).collect::<Vec<_>>().join(",");
-    if whole.is_empty() { "every executor".to_owned() } else { whole }
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let labels = self.match_labels.iter().map(|(key, value)| format!("{key}={value}"));
+        let expressions = self.match_expressions.iter().map(|requirement| {
+            let (key, values) = (&requirement.key, requirement.values.join(","));
+            match requirement.operator {
+                Operator::In => format!("{key} in ({values})"),
+                Operator::NotIn => format!("{key} notin ({values})"),
+                Operator::Exists => key.clone(),
+                Operator::DoesNotExist => format!("!{key}"),
+            }
+        });
+        let whole = labels.chain(expressions).collect::<Vec<_>>().join(",");
+        f.write_str(if whole.is_empty() { "every executor" } else { &whole })
+    }
 }
 
 /// Between the commas that stand outside brackets.
@@ -108,9 +117,9 @@ mod tests {
                 r#"{"matchLabels":{"a":"1"},"matchExpressions":[{"key":"a","operator":"In","values":["2"]}]}"#,
             ),
         ] {
-            let read = selector(text).unwrap();
+            let read: Selector = text.parse().unwrap();
             assert_eq!(serde_json::to_string(&read).unwrap(), expected, "{text}");
-            let again = if text.is_empty() { read.clone() } else { selector(&shown(&read)).unwrap() };
+            let again = if text.is_empty() { read.clone() } else { read.to_string().parse().unwrap() };
             assert_eq!(again, read, "{text}");
         }
     }
@@ -118,7 +127,7 @@ mod tests {
     #[test]
     fn what_is_no_selector_is_said_back() {
         for text in ["=x", "a,,b", "ring in canary", "ring within (a)", "!", "a b", "ring in (a", "(a)"] {
-            let refused = selector(text).unwrap_err();
+            let refused = text.parse::<Selector>().unwrap_err();
             assert!(refused.starts_with("expected requirements like"), "{text}: {refused}");
         }
     }
