@@ -224,7 +224,7 @@ mod tests {
         };
         let viewer = SignedIn {
             person: viewer,
-            credential: Credential::Token { expires_at: None },
+            credential: Credential::Token { id: Uuid::nil(), expires_at: None },
             is_account_suspended: false,
             must_change_password: false,
         };

@@ -40,6 +40,11 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", message)
     }
 
+    /// The word that programs know it by.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// A plan that cannot be meant, or not here.
     pub(crate) fn invalid_plan(refused: &DocumentRefused) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_plan", refused.to_string())

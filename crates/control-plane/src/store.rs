@@ -38,6 +38,7 @@ mod releases;
 mod requests;
 mod revisions;
 mod schema;
+mod sessions;
 mod sign_in;
 mod steering;
 mod steps;
@@ -80,7 +81,8 @@ pub use plans::{MembersListed, PlanShown};
 pub use releases::{ReleaseRefused, Upload, may_join};
 pub use requests::{RequestRefused, UpgradeOrder};
 pub use schema::OpenError;
-pub use sign_in::{Credential, NewSession, Person, SignedIn};
+pub use sessions::{NewSession, OpeningToken};
+pub use sign_in::{Credential, Opened, Person, SignedIn};
 pub use steering::{Steer, SteerRefused};
 pub use steps::{AcknowledgeRefused, Part};
 

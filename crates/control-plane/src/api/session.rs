@@ -15,7 +15,7 @@ use crate::people;
 use crate::problem::{Answer, ApiError};
 use crate::secrets::{self, SecretHash};
 use crate::session::{COOKIE, LONGEST, csrf_token};
-use crate::store::{Credential, NewSession, Person, SignedIn};
+use crate::store::{Credential, NewSession, Opened, OpeningToken, Person, SignedIn};
 
 /// Longer than any password is, and short enough to be hashed by anybody who asks.
 const MAX_TRIED: usize = 1_024;
@@ -41,14 +41,36 @@ pub(crate) async fn login(
         return Err(ApiError::new(StatusCode::UNAUTHORIZED, "wrong_login", sentence));
     };
     app.attempts.was_right(&asked.name, from.0);
-    let (cookie, session) = open(&app, found.user_id, &found.name).await?;
+    let (cookie, session) = open(&app, found.user_id, &found.name, None).await?;
+    Ok((StatusCode::CREATED, cookie, Json(session)))
+}
+
+/// For a browser of somebody who has a token and no password, as the first owner.
+pub(crate) async fn login_with_token(
+    State(app): State<Arc<App>>,
+    who: SignedIn,
+    headers: HeaderMap,
+) -> Answer<(StatusCode, SetCookie, Json<Session>)> {
+    app.rules.site().check_origin(&headers, true)?;
+    let Credential::Token { id, expires_at } = who.credential else {
+        let sentence = "this call wants the header `Authorization: Bearer nvu_…` with a person's token";
+        return Err(ApiError::unauthenticated(sentence));
+    };
+    let person = who.person;
+    let token = OpeningToken { id, account_id: person.account_id, expires_at };
+    let (cookie, session) = open(&app, person.user_id, &person.name, Some(token)).await?;
     Ok((StatusCode::CREATED, cookie, Json(session)))
 }
 
 /// Begins a session for somebody who has shown who they are.
-pub(super) async fn open(app: &App, user_id: uuid::Uuid, name: &str) -> Answer<(SetCookie, Session)> {
+pub(super) async fn open(
+    app: &App,
+    user_id: uuid::Uuid,
+    name: &str,
+    token: Option<OpeningToken>,
+) -> Answer<(SetCookie, Session)> {
     let secret = secrets::issue("").map_err(ApiError::internal)?;
-    let new = NewSession { hash: SecretHash::of(&secret), user_id, now: app.clock.now() };
+    let new = NewSession { hash: SecretHash::of(&secret), user_id, token, now: app.clock.now() };
     let Some(signed_in) = app.store.open_session(new).await? else {
         let sentence = format!("`{name}` is in no account; an owner or admin of one can change that");
         return Err(ApiError::new(StatusCode::FORBIDDEN, "no_account", sentence));
@@ -133,13 +155,11 @@ async fn shown(app: &App, who: SignedIn, csrf_token: Option<String>) -> Answer<S
     let person = who.person;
     let account_id = person.account_id.to_string();
     let mut accounts = app.store.memberships(person.user_id).await?;
-    let expires_at = match who.credential {
-        Credential::Session { expires_at, .. } => Some(expires_at),
-        Credential::Token { expires_at } => {
-            accounts.retain(|membership| membership.account_id == account_id);
-            expires_at
-        }
+    let (is_of_person, expires_at) = match who.credential {
+        Credential::Session { expires_at, opened, .. } => (opened == Opened::ByPerson, Some(expires_at)),
+        Credential::Token { expires_at, .. } => (false, expires_at),
     };
+    accounts.retain(|membership| is_of_person || membership.account_id == account_id);
     Ok(Session {
         user_id: person.user_id.to_string(),
         name: person.name,
@@ -156,3 +176,5 @@ async fn shown(app: &App, who: SignedIn, csrf_token: Option<String>) -> Answer<S
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod token_tests;

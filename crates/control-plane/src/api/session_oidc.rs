@@ -15,8 +15,32 @@ use crate::oidc::{COOKIE, LONGEST, Oidc, OidcFailure, state};
 use crate::problem::{Answer, ApiError};
 use crate::secrets;
 
-pub(crate) async fn begin(State(app): State<Arc<App>>) -> Answer<Response> {
-    let oidc = provider(&app)?;
+pub(crate) async fn begin(State(app): State<Arc<App>>, headers: HeaderMap) -> Answer<Response> {
+    sent_off(&app).await.or_else(|refused| told(&headers, refused))
+}
+
+pub(crate) async fn finish(
+    State(app): State<Arc<App>>,
+    from: Caller,
+    headers: HeaderMap,
+    Query(answer): Query<HashMap<String, String>>,
+) -> Answer<Response> {
+    come_back(&app, from, &headers, &answer).await.or_else(|refused| told(&headers, refused))
+}
+
+/// A person is told on the page where they can try again, a program in the API's words.
+fn told(headers: &HeaderMap, refused: ApiError) -> Answer<Response> {
+    let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    if !accepts.contains("text/html") {
+        return Err(refused);
+    }
+    let page = format!("/sign-in?refused={}", refused.code());
+    let headers = [(header::LOCATION, page), (header::CACHE_CONTROL, "no-store".to_owned())];
+    Ok((StatusCode::SEE_OTHER, AppendHeaders(headers)).into_response())
+}
+
+async fn sent_off(app: &App) -> Answer<Response> {
+    let oidc = provider(app)?;
     let secret = secrets::issue("").map_err(ApiError::internal)?;
     let url = oidc.begin(&secret, app.clock.now()).await?;
     // Lax, because it is the provider's page that sends the browser back.
@@ -29,31 +53,31 @@ pub(crate) async fn begin(State(app): State<Arc<App>>) -> Answer<Response> {
     Ok((StatusCode::SEE_OTHER, AppendHeaders(headers)).into_response())
 }
 
-pub(crate) async fn finish(
-    State(app): State<Arc<App>>,
+async fn come_back(
+    app: &App,
     from: Caller,
-    headers: HeaderMap,
-    Query(answer): Query<HashMap<String, String>>,
+    headers: &HeaderMap,
+    answer: &HashMap<String, String>,
 ) -> Answer<Response> {
-    let oidc = provider(&app)?;
+    let oidc = provider(app)?;
     let site = app.rules.site();
-    let secret = site.read_cookie(&headers, COOKIE);
+    let secret = site.read_cookie(headers, COOKIE);
     let Some(secret) = secret.filter(|secret| answer.get("state") == Some(&state(secret))) else {
         let sentence =
             "this answer belongs to no login of this browser, or to one that took too long; begin again";
         return Err(ApiError::new(StatusCode::BAD_REQUEST, "oidc_state", sentence));
     };
     app.attempts.bad_secret(from.0, app.clock.now())?;
-    let somebody = oidc.finish(&secret, &answer, app.clock.now()).await?;
+    let somebody = oidc.finish(&secret, answer, app.clock.now()).await?;
     let found = app.store.login_by_oidc(somebody.subject, somebody.verified_email).await?;
     let Some(found) = found else {
         tracing::warn!(from = %from.0, "somebody whom the OpenID provider knows is no user here");
         let sentence = "nobody here is linked to this person; an owner or admin can add them";
         return Err(ApiError::new(StatusCode::FORBIDDEN, "unknown_person", sentence));
     };
-    let ([session], _) = open(&app, found.user_id, &found.name).await?;
+    let ([session], _) = open(app, found.user_id, &found.name, None).await?;
     let gone = (header::SET_COOKIE, site.cookie(COOKIE, "", "Lax", SignedDuration::ZERO));
-    Ok((AppendHeaders([session, gone, (header::CACHE_CONTROL, "no-store".to_owned())]), onwards(&app))
+    Ok((AppendHeaders([session, gone, (header::CACHE_CONTROL, "no-store".to_owned())]), onwards(app))
         .into_response())
 }
 

@@ -14,7 +14,7 @@ use crate::extract::{Body, Id, ListQuery};
 use crate::problem::{Answer, ApiError};
 use crate::said;
 use crate::secrets::{self, SecretHash};
-use crate::store::{Credential, NewToken, Person, SignedIn};
+use crate::store::{Credential, NewToken, Opened, Person, SignedIn};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// Unless said otherwise.
@@ -39,8 +39,9 @@ pub(crate) async fn create(
 /// When a token made by `maker` ends: at most in a year, and whoever has found a token cannot make it last.
 fn end_of(asked: Option<Timestamp>, maker: Credential, now: Timestamp) -> Answer<Timestamp> {
     let makers_end = match maker {
-        Credential::Token { expires_at } => expires_at,
-        Credential::Session { .. } => None,
+        Credential::Token { expires_at, .. }
+        | Credential::Session { opened: Opened::ByToken { expires_at }, .. } => expires_at,
+        Credential::Session { opened: Opened::ByPerson, .. } => None,
     };
     let latest = makers_end.unwrap_or(Timestamp::MAX).min(now + DAY * MOST_DAYS);
     let Some(asked) = asked else { return Ok(latest.min(now + USUALLY_FOR)) };

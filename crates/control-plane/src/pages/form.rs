@@ -52,6 +52,11 @@ impl Form {
         self.text(name).map(str::to_owned)
     }
 
+    /// A field with the spaces around it: in a password they count.
+    pub(crate) fn verbatim(&self, name: &str) -> &str {
+        self.fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
+    }
+
     /// Every value of a field that may stand several times.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.fields.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.trim())

@@ -100,7 +100,8 @@ pub(crate) fn check(name: &str, page: &impl askama::Template) -> Html {
 fn pages_of_nobody_in_particular_render() {
     check("refused", &RefusedPage { status: 404, title: "Not found", sentence: HOSTILE.to_owned() });
     let (next, name) = (HOSTILE.to_owned(), HOSTILE.to_owned());
-    check("sign in", &SignInPage { next, name, has_oidc: true, refused: Some(HOSTILE.to_owned()) });
+    let refused = Some(HOSTILE.to_owned());
+    check("sign in", &SignInPage { next, name, has_oidc: true, refused, is_token_open: true });
 }
 
 #[test]

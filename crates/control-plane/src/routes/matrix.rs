@@ -25,6 +25,7 @@ const WHO: &[(&str, &str)] = &[
     ("revokeEnrolmentToken",    "+   +   403 403 403 401 401 401"),
     ("rotateExecutorKey",       "+   +   403 403 403 401 401 401"),
     ("login",                   "+   +   +   +   +   +   +   +  "),
+    ("loginWithToken",          "+   +   +   +   +   401 401 401"),
     ("showSession",             "+   +   +   +   +   401 401 401"),
     ("changeSession",           "+   +   +   +   +   401 401 401"),
     ("endSession",              "+   +   +   +   +   401 401 401"),

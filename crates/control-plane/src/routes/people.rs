@@ -18,13 +18,17 @@ pub(super) fn operations() -> Vec<Operation> {
     all
 }
 
-fn sessions() -> [Operation; 7] {
+fn sessions() -> [Operation; 8] {
     [
         post("/session", "login", Right::Nobody, session::login)
             .summary("Logs in with a password; the session is in the cookie")
             .takes::<LoginRequest>(example::LOGIN_REQUEST)
             .answers::<Session>(201, example::SESSION)
             .refuses(&[refusal::WRONG_LOGIN, refusal::CSRF, refusal::NO_ACCOUNT, refusal::TOO_MANY_ATTEMPTS]),
+        post("/session/token", "loginWithToken", Right::Myself, session::login_with_token)
+            .summary("Logs in with a token; the session ends with it, and stays in its account")
+            .answers::<Session>(201, example::SESSION)
+            .refuses(&[refusal::NO_ACCOUNT]),
         get("/session", "showSession", Right::Session, session::show)
             .summary("Who the caller is, in which account they act, and where else they could")
             .answers::<Session>(200, example::SESSION),
@@ -53,6 +57,7 @@ fn sessions() -> [Operation; 7] {
             .query::<String>("code", "What the provider knows the person by")
             .query::<String>("error", "Why it knows nobody")
             .answers_as::<String>(200, "text/html", Some("<!doctype html>".into()))
+            .sends_on()
             .refuses(&[
                 refusal::OIDC_OFF,
                 refusal::OIDC_STATE,

@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0009_webhooks.sql"),
     include_str!("migrations/0010_plans.sql"),
     include_str!("migrations/0011_counts.sql"),
+    include_str!("migrations/0012_token_sessions.sql"),
 ];
 
 /// Why the database cannot be opened.

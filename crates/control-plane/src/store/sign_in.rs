@@ -1,4 +1,4 @@
-//! Who asks: tokens, sessions and passwords, and what stands behind them at this moment. Nothing of it is remembered
+//! Who asks: tokens and passwords, and what stands behind them at this moment. Nothing of it is remembered
 //! between two requests, so that whoever is removed, disabled or demoted is so from the next request on.
 
 use jiff::Timestamp;
@@ -12,7 +12,6 @@ use super::activity::{Deed, append};
 use super::column::{Time, Word};
 use super::{Sql, Store, StoreError};
 use crate::secrets::SecretHash;
-use crate::session;
 
 /// Who asks, and what they may do in the account they act in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +35,8 @@ pub struct Person {
 pub enum Credential {
     /// A personal token.
     Token {
+        /// Its id.
+        id: Uuid,
         /// When it ends.
         expires_at: Option<Timestamp>,
     },
@@ -45,6 +46,20 @@ pub enum Credential {
         hash: SecretHash,
         /// When it ends at the latest.
         expires_at: Timestamp,
+        /// How it began.
+        opened: Opened,
+    },
+}
+
+/// How a session began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// By a person, who is in all of their accounts.
+    ByPerson,
+    /// With a token: it can do no more than that one, and not for longer.
+    ByToken {
+        /// When the token ends.
+        expires_at: Option<Timestamp>,
     },
 }
 
@@ -72,25 +87,12 @@ pub struct Login {
     pub password: Option<String>,
 }
 
-/// A session about to begin.
-pub struct NewSession {
-    /// How it will be known.
-    pub hash: SecretHash,
-    /// Whose.
-    pub user_id: Uuid,
-    /// When.
-    pub now: Timestamp,
-}
-
 /// The columns that make a [`Person`], from `m`emberships, `u`sers and `a`ccounts.
-const PERSON: &str = "m.account_id, m.user_id, u.name, m.role, m.is_release_manager, a.is_founding, \
+pub(super) const PERSON: &str = "m.account_id, m.user_id, u.name, m.role, m.is_release_manager, a.is_founding, \
                       a.suspended_at IS NOT NULL AS is_suspended, u.must_change_password";
-const STANDING: &str = "JOIN users u ON u.id = c.user_id AND u.disabled_at IS NULL
+pub(super) const STANDING: &str = "JOIN users u ON u.id = c.user_id AND u.disabled_at IS NULL
      JOIN memberships m ON m.user_id = c.user_id AND m.account_id = c.account_id
      JOIN accounts a ON a.id = c.account_id";
-/// So many browsers and machines has nobody.
-const MOST_SESSIONS: u32 = 20;
-
 impl Store {
     /// Whose token this is.
     ///
@@ -106,11 +108,12 @@ impl Store {
                 sql.prepare_cached(&select)?
                     .query_row(params![hash, Time(now)], |row| {
                         let expires_at = row.get::<_, Option<Time>>("expires_at")?.map(|Time(at)| at);
-                        let signed_in = signed_in(row, Credential::Token { expires_at })?;
+                        let Word(id) = row.get::<_, Word<Uuid>>("id")?;
+                        let signed_in = signed_in(row, Credential::Token { id, expires_at })?;
                         // A one-time password waits for the person, not for their programs.
                         let signed_in = SignedIn { must_change_password: false, ..signed_in };
                         let last_used_on = row.get::<_, Option<Word<Date>>>("last_used_on")?.map(|Word(day)| day);
-                        Ok((signed_in, row.get::<_, Word<Uuid>>("id")?.0, last_used_on))
+                        Ok((signed_in, id, last_used_on))
                     })
                     .optional()
             })
@@ -126,45 +129,8 @@ impl Store {
         Ok(Some(signed_in))
     }
 
-    /// Whose session this is.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn by_session(
-        &self,
-        hash: SecretHash,
-        now: Timestamp,
-        is_attended: bool,
-    ) -> Result<Option<SignedIn>, StoreError> {
-        let found = self
-            .read(move |sql| {
-                let select = format!(
-                    "SELECT {PERSON}, c.last_seen_at, c.expires_at FROM sessions c {STANDING} WHERE c.hash = ?1"
-                );
-                sql.prepare_cached(&select)?
-                    .query_row(params![hash], |row| {
-                        let Time(expires_at) = row.get("expires_at")?;
-                        let Time(last_seen_at) = row.get("last_seen_at")?;
-                        let credential = Credential::Session { hash, expires_at };
-                        Ok((signed_in(row, credential)?, last_seen_at, expires_at))
-                    })
-                    .optional()
-            })
-            .await?;
-        let live =
-            found.filter(|(_, last_seen_at, expires_at)| session::is_live(*last_seen_at, *expires_at, now));
-        let Some((signed_in, last_seen_at, _)) = live else { return Ok(None) };
-        if is_attended && now.duration_since(last_seen_at) >= session::NOTED_EVERY {
-            self.note("UPDATE sessions SET last_seen_at = ?2 WHERE hash = ?1", move |sql, note| {
-                sql.prepare_cached(note)?.execute(params![hash, Time(now)])
-            })
-            .await;
-        }
-        Ok(Some(signed_in))
-    }
-
     /// Writes down that something was used. On a full disk people can still look.
-    async fn note(
+    pub(super) async fn note(
         &self,
         note: &'static str,
         write: impl FnOnce(&Connection, &str) -> Sql<usize> + Send + 'static,
@@ -227,86 +193,6 @@ impl Store {
         self.read(move |sql| memberships(sql, user_id)).await
     }
 
-    /// Begins a session in the first account of the user; `None` when they are in none.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn open_session(&self, new: NewSession) -> Result<Option<SignedIn>, StoreError> {
-        self.write(move |sql| {
-            let Some(first) = memberships(sql, new.user_id)?.into_iter().min_by_key(|m| m.is_suspended) else {
-                return Ok(None);
-            };
-            let idle_since = new.now - session::IDLE;
-            sql.prepare_cached("DELETE FROM sessions WHERE expires_at <= ?1 OR last_seen_at <= ?2")?
-                .execute(params![Time(new.now), Time(idle_since)])?;
-            sql.prepare_cached(
-                "DELETE FROM sessions WHERE hash IN
-                   (SELECT hash FROM sessions WHERE user_id = ?1 ORDER BY created_at DESC LIMIT -1 OFFSET ?2)",
-            )?
-            .execute(params![Word(&new.user_id), MOST_SESSIONS - 1])?;
-            let expires_at = new.now + session::LONGEST;
-            sql.prepare_cached(
-                "INSERT INTO sessions (hash, user_id, account_id, created_at, last_seen_at, expires_at)
-                 VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
-            )?
-            .execute(params![
-                new.hash,
-                Word(&new.user_id),
-                first.account_id,
-                Time(new.now),
-                Time(expires_at)
-            ])?;
-            let select = format!("SELECT {PERSON} FROM sessions c {STANDING} WHERE c.hash = ?1");
-            let credential = Credential::Session { hash: new.hash, expires_at };
-            let signed_in = sql
-                .prepare_cached(&select)?
-                .query_row(params![new.hash], |row| signed_in(row, credential))
-                .optional()?;
-            if let Some(SignedIn { person, .. }) = &signed_in {
-                tell(sql, person, Action::SessionOpened, new.now)?;
-            }
-            Ok(signed_in)
-        })
-        .await
-    }
-
-    /// Lets a session act in another account of its user; `false` when it is not one of theirs.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn move_session(
-        &self,
-        by: Person,
-        hash: SecretHash,
-        account_id: Uuid,
-    ) -> Result<bool, StoreError> {
-        self.write(move |sql| {
-            let moved = sql
-                .prepare_cached(
-                    "UPDATE sessions SET account_id = ?3 WHERE hash = ?1 AND user_id = ?2
-                       AND EXISTS (SELECT 1 FROM memberships WHERE user_id = ?2 AND account_id = ?3)",
-                )?
-                .execute(params![hash, Word(&by.user_id), Word(&account_id)])?;
-            Ok(moved > 0)
-        })
-        .await
-    }
-
-    /// Ends a session.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn end_session(&self, by: Person, hash: SecretHash, now: Timestamp) -> Result<(), StoreError> {
-        self.write(move |sql| {
-            let ended = sql.prepare_cached("DELETE FROM sessions WHERE hash = ?1")?.execute(params![hash])?;
-            if ended > 0 {
-                tell(sql, &by, Action::SessionEnded, now)?;
-            }
-            Ok(())
-        })
-        .await
-    }
-
     /// Keeps a new password and ends every other session of the user.
     ///
     /// # Errors
@@ -329,13 +215,13 @@ impl Store {
     }
 }
 
-fn tell(sql: &Connection, person: &Person, action: Action, now: Timestamp) -> Sql<()> {
+pub(super) fn tell(sql: &Connection, person: &Person, action: Action, now: Timestamp) -> Sql<()> {
     let target = person.user_id.to_string();
     let deed = Deed::by(&person.name, person.account_id, now, action);
     append(sql, Deed { target: &target, name: &person.name, ..deed })
 }
 
-fn signed_in(row: &Row<'_>, credential: Credential) -> Sql<SignedIn> {
+pub(super) fn signed_in(row: &Row<'_>, credential: Credential) -> Sql<SignedIn> {
     Ok(SignedIn {
         person: Person {
             account_id: row.get::<_, Word<_>>("account_id")?.0,
@@ -355,7 +241,7 @@ fn login_of(row: &Row<'_>) -> Sql<Login> {
     Ok(Login { user_id: row.get::<_, Word<_>>(0)?.0, name: row.get(1)?, password: row.get(2)? })
 }
 
-fn memberships(sql: &Connection, user_id: Uuid) -> Sql<Vec<Membership>> {
+pub(super) fn memberships(sql: &Connection, user_id: Uuid) -> Sql<Vec<Membership>> {
     sql.prepare_cached(
         "SELECT m.account_id, a.name, m.role, m.is_release_manager, a.suspended_at IS NOT NULL
          FROM memberships m JOIN accounts a ON a.id = m.account_id WHERE m.user_id = ?1 ORDER BY a.name",

@@ -125,6 +125,7 @@ const NONE: &[(&str, &str)] = &[
     ("acknowledgePostrequisite", "`upgrade acknowledge --after` takes one number or several"),
     ("countUpgrades", "a counter beside a room of the console; `upgrade list --state` shows what it counts"),
     ("askForCheck", "`executor preflight --check` asks for one through askForChecks"),
+    ("loginWithToken", "sessions are for browsers; novactl asks with the token itself"),
     ("showSession", "sessions are for browsers; novactl has a token"),
     ("changeSession", "sessions are for browsers; a token acts in one account"),
     ("endSession", "sessions are for browsers; `token revoke` ends a token"),
