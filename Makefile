@@ -14,7 +14,7 @@ LAB_TESTS := $(patsubst tests/%.rs,--test %,$(wildcard tests/lab_*.rs))
 # Tests on hosts mostly wait: four at once load two processors well.
 export RUST_TEST_THREADS ?= $(shell n=$$(nproc); echo $$((n > 4 ? n : 4)))
 
-.PHONY: demo test test-api test-fleet test-crash-points test-power-cuts test-matrix fuzz bench package prepare
+.PHONY: demo test test-api test-fleet test-crash-points test-power-cuts test-ui test-matrix fuzz bench package prepare
 
 demo: prepare $(KEYS)
 	cargo run --quiet --locked --package novacula-lab --bin demo
@@ -51,6 +51,11 @@ test-fleet: prepare $(KEYS)
 	cargo build --locked --profile lab --package novactl --package novacula-control-plane
 	FLEET_PROGRAMS=$(CARGO_TARGET_DIR)/lab FLEET_SEEDS=$(FLEET_SEEDS) FLEET_EXECUTORS=$(FLEET_EXECUTORS) \
 		cargo test --locked --package novactl --test simulate -- --nocapture a_plan_halts
+
+# The console in a real browser: every walk, and axe-core on every page, wide and narrow, light and dark; `make test` takes
+# the short ones. NOVACULA_SCREENSHOTS=docs/console keeps pictures of the main pages there.
+test-ui: prepare $(KEYS)
+	cargo test --locked --package novacula-control-plane --test console -- --include-ignored
 
 # The hosts of `make test` are of one suite; these are of systemd 247, 252 and 257.
 test-matrix: prepare $(KEYS)

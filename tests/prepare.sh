@@ -41,7 +41,12 @@ need lintian lintian
 need perl perl
 need sqlite3 sqlite3
 need jq jq
+need chromium chromium
+need chromedriver chromium-driver
+need npm npm
 { has python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; } || packages="$packages python3-venv"
+# Without a font a page has no text to look at.
+[ -n "$(find /usr/share/fonts -name '*.ttf' -print -quit 2>/dev/null)" ] || packages="$packages fonts-dejavu-core"
 /usr/bin/python3 -c 'import prometheus_client' 2>/dev/null || packages="$packages python3-prometheus-client"
 if [ -n "$packages" ]; then
     if ! has apt-get; then
@@ -68,6 +73,18 @@ if ! cmp -s "$tests/api/requirements.txt" "$schemathesis/requirements.txt"; then
     python3 -m venv "$schemathesis"
     "$schemathesis/bin/pip" install --quiet --disable-pip-version-check --requirement "$tests/api/requirements.txt"
     cp "$tests/api/requirements.txt" "$schemathesis/requirements.txt"
+fi
+
+# Looks for what people who do not see well cannot use; from whichever registry npm is told to use, to the byte of the lock.
+axe=$tests/../crates/control-plane/tests/console/axe
+installed=$tests/../target/lab/axe-core
+if ! cmp -s "$axe/package-lock.json" "$installed/package-lock.json"; then
+    say "installing axe-core into target/lab/axe-core"
+    rm -rf "$installed.new" "$installed"
+    mkdir -p "$installed.new"
+    cp "$axe/package.json" "$axe/package-lock.json" "$installed.new/"
+    npm ci --prefix "$installed.new" --ignore-scripts --no-audit --no-fund --silent
+    mv "$installed.new" "$installed"
 fi
 
 if has rustup; then

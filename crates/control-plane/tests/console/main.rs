@@ -1,0 +1,20 @@
+//! The console in a real browser: Debian's chromium, driven as a person would, against the real program with executors
+//! that sync. `make test` walks the first way; `make test-ui` walks them all.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as expected")]
+#![expect(dead_code, reason = "some of it is for walks that are not there yet")]
+
+mod axe;
+mod browser;
+mod busy;
+mod fleet;
+mod keyboard;
+mod pages;
+mod pictures;
+mod scene;
+#[expect(dead_code, reason = "nobody kills it here")]
+#[path = "../killed/server.rs"]
+mod server;
+mod sign_in;
+mod webdriver;
+mod without_scripts;
