@@ -92,6 +92,11 @@ impl ApiError {
         Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", sentence)
     }
 
+    /// What the caller is told.
+    pub(crate) fn problem(self) -> Problem {
+        Problem { code: self.code.to_owned(), message: self.message, details: self.details }
+    }
+
     /// Our fault: the cause goes to the log, not to the caller.
     pub(crate) fn internal(cause: impl std::fmt::Display) -> Self {
         tracing::error!("{cause}");
@@ -133,13 +138,13 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let problem = Problem { code: self.code.to_owned(), message: self.message, details: self.details };
-        let mut response = (self.status, Json(ErrorBody { error: problem })).into_response();
-        response.extensions_mut().insert(ProblemCode(self.code));
-        if let Some(seconds) = self.retry_after_s {
+        let (status, code, retry_after_s) = (self.status, self.code, self.retry_after_s);
+        let mut response = (status, Json(ErrorBody { error: self.problem() })).into_response();
+        response.extensions_mut().insert(ProblemCode(code));
+        if let Some(seconds) = retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response

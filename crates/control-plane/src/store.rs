@@ -41,6 +41,7 @@ mod schema;
 mod sessions;
 mod sign_in;
 mod steering;
+mod steering_tried;
 mod steps;
 mod tokens;
 mod upgrade_rows;

@@ -21,6 +21,7 @@ mod steering;
 mod steps;
 mod tokens;
 mod users;
+mod verbs;
 mod webhooks;
 mod windows;
 
@@ -65,6 +66,7 @@ pub use steering::{
 pub use steps::{Acknowledge, Step, UpgradeStep, UpgradeSteps};
 pub use tokens::{Token, TokenRequest};
 pub use users::{User, UserPatch, UserRequest, UserWithPassword};
+pub use verbs::{UpgradeAction, UpgradeVerb};
 pub use webhooks::{
     Delivery, DeliveryStatus, IssuedWebhook, Webhook, WebhookEvent, WebhookPatch, WebhookRequest,
 };
@@ -319,9 +321,12 @@ pub struct Upgrade {
     /// Its last dry run.
     #[serde(default)]
     pub validation: Option<Validation>,
-    /// What it waits for before its executor is told; only where one upgrade is asked for.
+    /// What it waits for before its executor is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<Wait>,
+    /// What could be asked of it now, by who may steer; only where one upgrade is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<UpgradeAction>,
     /// Since when its executor is told of it.
     #[serde(default)]
     pub offered_at: Option<Timestamp>,

@@ -30,13 +30,13 @@ pub(crate) async fn request(
     let executor = &snapshot.executor;
     let now = app.clock.now();
     let calendar = app.calendar_stop(&snapshot, now);
-    let order = order(&app, person, executor_id, asked, (calendar, now))?;
+    let order = order(&app, person.clone(), executor_id, asked, (calendar, now))?;
     if presence(executor.last_seen_at, now, app.rules.heartbeat_timeout_ms) == Presence::Offline {
         return Err(offline(executor));
     }
     let snapshot = app.request_upgrade(order).await??;
     let upgrade = snapshot.upgrade.ok_or_else(|| ApiError::internal("a requested upgrade is missing"))?;
-    let upgrade = super::upgrades::shown(&app, upgrade).await?;
+    let upgrade = super::upgrades::shown(&app, person, upgrade).await?;
     tracing::info!(
         upgrade = upgrade.id,
         executor = upgrade.executor_name,

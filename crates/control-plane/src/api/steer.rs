@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use jiff::Timestamp;
 use novacula_protocol::people::{
-    AbandonRequest, MayHaveReason, Presence, Reschedule, StartRequest, Upgrade, WithReason,
+    AbandonRequest, MayHaveReason, Presence, Reschedule, StartRequest, Upgrade, UpgradeAction, UpgradeVerb,
+    WithReason,
 };
 use uuid::Uuid;
 
@@ -16,7 +18,7 @@ use crate::presence::presence;
 use crate::problem::{Answer, ApiError};
 use crate::reason::{checked_reason, reason_required};
 use crate::store::{Person, Steer, SteerRefused};
-use crate::upgrade::Ask;
+use crate::upgrade::{self as stored, Ask};
 
 type Steered = Answer<Json<Upgrade>>;
 
@@ -125,7 +127,7 @@ struct Said {
     ask: Ask,
     reason: Option<String>,
     force: bool,
-    scheduled_at: Option<jiff::Timestamp>,
+    scheduled_at: Option<Timestamp>,
 }
 
 impl Said {
@@ -136,12 +138,14 @@ impl Said {
 
 async fn steer(app: &Arc<App>, by: Person, id: Uuid, said: Said) -> Steered {
     let (order, snapshot) = order(app, by, id, said).await?;
-    let has_to_be_there = matches!(order.ask, Ask::Start | Ask::Validate | Ask::Retry);
-    if has_to_be_there && let Some(snapshot) = &snapshot {
-        let executor = &snapshot.executor;
-        if presence(executor.last_seen_at, order.now, app.rules.heartbeat_timeout_ms) == Presence::Offline {
-            return Err(super::request_upgrade::offline(executor));
-        }
+    if has_to_be_there(order.ask)
+        && let Some(snapshot) = &snapshot
+        && let Err(offline) = is_there(app, snapshot, order.now)
+    {
+        // Who could not have it either way is told that: nobody looks after a host in vain.
+        let tried = app.store.try_steering(order.clone(), vec![Some(order.ask)]).await?;
+        tried.into_iter().collect::<Result<(), _>>()?;
+        return Err(offline);
     }
     let (by, ask) = (order.by.clone(), order.ask);
     let snapshot = app.steer(order).await??;
@@ -149,9 +153,67 @@ async fn steer(app: &Arc<App>, by: Person, id: Uuid, said: Said) -> Steered {
     answer(app, by, id, snapshot).await
 }
 
-async fn order(app: &Arc<App>, by: Person, id: Uuid, said: Said) -> Answer<(Steer, Option<Snapshot>)> {
-    let reason = checked_reason(said.reason)?;
+/// Nobody begins who is not there.
+fn has_to_be_there(ask: Ask) -> bool {
+    matches!(ask, Ask::Start | Ask::Validate | Ask::Retry)
+}
+
+fn is_there(app: &App, snapshot: &Snapshot, now: Timestamp) -> Answer<()> {
+    let executor = &snapshot.executor;
+    match presence(executor.last_seen_at, now, app.rules.heartbeat_timeout_ms) {
+        Presence::Online => Ok(()),
+        Presence::Offline => Err(super::request_upgrade::offline(executor)),
+    }
+}
+
+/// What this person could ask of it now, and why not: each word is tried as it would be done, and nothing is kept.
+pub(super) async fn actions(app: &App, by: Person, upgrade: &stored::Upgrade) -> Answer<Vec<UpgradeAction>> {
+    let asks = UpgradeVerb::ALL.map(ask).to_vec();
+    let (order, snapshot) = order_about(app, by, upgrade, Said::of(Ask::Start, None))?;
+    let now = order.now;
+    let tried = app.store.try_steering(order, asks).await?;
+    let actions = UpgradeVerb::ALL.into_iter().zip(tried).map(|(action, tried)| {
+        let heard = tried.map_err(ApiError::from).and_then(|()| match &snapshot {
+            Some(snapshot) if ask(action).is_some_and(has_to_be_there) => is_there(app, snapshot, now),
+            _ => Ok(()),
+        });
+        let refused = heard.err().map(ApiError::problem);
+        let allowed = refused.is_none();
+        let (code, reason) = refused.map(|problem| (problem.code, problem.message)).unzip();
+        UpgradeAction { action, allowed, code, reason }
+    });
+    Ok(actions.collect())
+}
+
+/// The word of the table; an approval moves nothing by itself, and has none.
+fn ask(verb: UpgradeVerb) -> Option<Ask> {
+    Some(match verb {
+        UpgradeVerb::Start => Ask::Start,
+        UpgradeVerb::Validate => Ask::Validate,
+        UpgradeVerb::Approve => return None,
+        UpgradeVerb::Reschedule => Ask::Reschedule,
+        UpgradeVerb::Pause => Ask::Pause,
+        UpgradeVerb::Continue => Ask::Continue,
+        UpgradeVerb::Complete => Ask::Complete,
+        UpgradeVerb::Rollback => Ask::Rollback,
+        UpgradeVerb::Retry => Ask::Retry,
+        UpgradeVerb::Abandon => Ask::Abandon,
+    })
+}
+
+async fn order(app: &App, by: Person, id: Uuid, said: Said) -> Answer<(Steer, Option<Snapshot>)> {
     let known = app.store.upgrade(by.account_id, id).await?.ok_or_else(|| ApiError::not_found("upgrade"))?;
+    order_about(app, by, &known, said)
+}
+
+fn order_about(
+    app: &App,
+    by: Person,
+    known: &stored::Upgrade,
+    said: Said,
+) -> Answer<(Steer, Option<Snapshot>)> {
+    let reason = checked_reason(said.reason)?;
+    let id = known.shown.id.parse().map_err(ApiError::internal)?;
     let executor_id = known.shown.executor_id.parse().map_err(ApiError::internal)?;
     let snapshot = app.fleet.executor(by.account_id, executor_id);
     let now = app.clock.now();
@@ -176,7 +238,7 @@ async fn answer(app: &Arc<App>, by: Person, id: Uuid, snapshot: Snapshot) -> Ste
         Some(upgrade) => upgrade,
         None => app.store.upgrade(by.account_id, id).await?.ok_or_else(|| ApiError::not_found("upgrade"))?,
     };
-    super::upgrades::shown(app, upgrade).await.map(Json)
+    super::upgrades::shown(app, by, upgrade).await.map(Json)
 }
 
 impl From<SteerRefused> for ApiError {
@@ -206,4 +268,4 @@ impl From<SteerRefused> for ApiError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -38,9 +38,16 @@ pub(crate) async fn list(
     })?;
     let listed = Listed { executor_id, stages, before: query.cursor_id()?, limit: query.limit + 1 };
     let rows = app.store.upgrades(person.account_id, listed).await?;
-    let mut page = query.page(rows.into_iter().map(|upgrade| upgrade.shown), |shown| shown.id.clone());
-    page.items.iter_mut().for_each(|shown| round_off(&app, shown));
-    Ok(Json(page))
+    let page = query.page(rows.into_iter(), |upgrade| upgrade.shown.id.clone());
+    let mut items = Vec::with_capacity(page.items.len());
+    for upgrade in page.items {
+        let waits_for = waits_for(&app, &upgrade).await?;
+        let mut shown = upgrade.shown;
+        round_off(&app, &mut shown);
+        shown.waits_for = waits_for;
+        items.push(shown);
+    }
+    Ok(Json(Page { items, next_cursor: page.next_cursor }))
 }
 
 /// What has ended counts for so long.
@@ -65,15 +72,16 @@ pub(crate) async fn count(State(app): State<Arc<App>>, person: Person) -> Answer
 
 pub(crate) async fn show(State(app): State<Arc<App>>, person: Person, Id(id): Id) -> Answer<Json<Upgrade>> {
     let found = app.store.upgrade(person.account_id, id).await?;
-    shown(&app, found.ok_or_else(|| ApiError::not_found("upgrade"))?).await.map(Json)
+    shown(&app, person, found.ok_or_else(|| ApiError::not_found("upgrade"))?).await.map(Json)
 }
 
-/// One upgrade as people see it: with what is only remembered, and with what it waits for.
-pub(super) async fn shown(app: &App, upgrade: stored::Upgrade) -> Answer<Upgrade> {
+/// One upgrade as this person sees it: with what is only remembered, what it waits for, and what could be asked of it.
+pub(super) async fn shown(app: &App, person: Person, upgrade: stored::Upgrade) -> Answer<Upgrade> {
     let waits_for = waits_for(app, &upgrade).await?;
+    let actions = super::steer::actions(app, person, &upgrade).await?;
     let mut shown = upgrade.shown;
     round_off(app, &mut shown);
-    shown.waits_for = waits_for;
+    (shown.waits_for, shown.actions) = (waits_for, actions);
     Ok(shown)
 }
 

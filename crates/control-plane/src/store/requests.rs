@@ -193,6 +193,7 @@ fn place(
             approval,
             validation: None,
             waits_for: None,
+            actions: Vec::new(),
             offered_at: None,
             expires_at: order.expires_at,
             started_at: None,

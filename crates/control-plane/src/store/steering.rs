@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::column::{Time, Word};
 use super::requests::{RequestRefused, offered_artifact};
+use super::steering_tried::may_approve;
 use super::upgrades::{note, open_id};
 use super::{Person, Sql, Store, StoreError, events, executors, steps, upgrade_rows as rows};
 use crate::executor::Snapshot;
@@ -108,12 +109,8 @@ impl Store {
     pub async fn approve(&self, steer: Steer) -> Result<Result<Snapshot, SteerRefused>, StoreError> {
         self.write_or_refuse(move |sql| {
             let Some(before) = find(sql, &steer)? else { return Ok(Err(SteerRefused::NoUpgrade)) };
-            let is_wanted = before.shown.approval.as_ref().is_some_and(|it| it.approved_by.is_none());
-            if !is_wanted || !before.is_open() {
-                return Ok(Err(SteerRefused::ApprovalNotWanted));
-            }
-            if before.shown.requested_by == steer.by.name {
-                return Ok(Err(SteerRefused::OwnRequest(steer.by.name.clone())));
+            if let Err(refused) = may_approve(&steer, &before) {
+                return Ok(Err(refused));
             }
             let (approved_by, approved_at) = (Some(steer.by.name.clone()), Some(steer.now));
             let mut after = before.clone();
@@ -162,7 +159,7 @@ impl Store {
 }
 
 /// Why the work stops in the middle.
-enum Stop {
+pub(super) enum Stop {
     Refused(SteerRefused),
     Engine(rusqlite::Error),
 }
@@ -181,21 +178,27 @@ impl<E: Into<SteerRefused>> From<E> for Stop {
 
 fn steered(sql: &Connection, steer: &Steer) -> Result<Snapshot, Stop> {
     let before = find(sql, steer)?.ok_or(SteerRefused::NoUpgrade)?;
-    let mut after = upgrade::steer(&before, steer.ask, steer.now)?;
+    let after = moved(sql, steer, &before)?;
+    Ok(keep(sql, &steer.said(), action(steer.ask), (&before, &after))?)
+}
+
+/// The upgrade after that word; reads, and keeps nothing.
+pub(super) fn moved(sql: &Connection, steer: &Steer, before: &Upgrade) -> Result<Upgrade, Stop> {
+    let mut after = upgrade::steer(before, steer.ask, steer.now)?;
     let is_brought_back = !before.is_open() && after.is_open();
-    if is_brought_back && let Some(open) = open_id(sql, executor_id(&before)?)? {
+    if is_brought_back && let Some(open) = open_id(sql, executor_id(before)?)? {
         return Err(RequestRefused::AlreadyPending { upgrade_id: open.to_string() }.into());
     }
     if after.shown.attempt != before.shown.attempt {
         renew(sql, steer, &mut after)?;
     }
     match steer.ask {
-        Ask::Start => start(sql, steer, &before, &mut after)?,
+        Ask::Start => start(sql, steer, before, &mut after)?,
         Ask::Validate => {
             after.note_validation(&steer.by.name, steer.now);
             after.may_be_picked_up_for(steer.ttl_ms, steer.now);
         }
-        Ask::Reschedule => reschedule(sql, steer, &before, &mut after)?,
+        Ask::Reschedule => reschedule(sql, steer, before, &mut after)?,
         Ask::Retry | Ask::Continue if after.is_waiting() => {
             if is_brought_back {
                 after.shown.started_by = Some(steer.by.name.clone());
@@ -207,7 +210,7 @@ fn steered(sql: &Connection, steer: &Steer) -> Result<Snapshot, Stop> {
         }
         _ => {}
     }
-    Ok(keep(sql, &steer.said(), action(steer.ask), (&before, &after))?)
+    Ok(after)
 }
 
 /// A person starts it: that it is not due yet is no reason against.
@@ -226,11 +229,15 @@ fn start(sql: &Connection, steer: &Steer, before: &Upgrade, after: &mut Upgrade)
 }
 
 fn reschedule(sql: &Connection, steer: &Steer, before: &Upgrade, after: &mut Upgrade) -> Result<(), Stop> {
-    let Some(asked) = steer.scheduled_at else { return Ok(()) };
     let earliest = steer.now + SOONEST;
     let latest = before.shown.deadline;
+    let asked = steer.scheduled_at.unwrap_or(earliest);
     if asked < earliest || latest.is_some_and(|latest| latest < asked) {
         return Err(SteerRefused::OutsideRange { earliest, latest, asked }.into());
+    }
+    // Where it is only tried, some time may do that the soonest would not.
+    if steer.scheduled_at.is_none() {
+        return Ok(());
     }
     let known = before.shown.scheduled_at;
     let crossed = sql
@@ -340,7 +347,7 @@ fn keep(
     revised(sql, after)
 }
 
-fn find(sql: &Connection, steer: &Steer) -> Sql<Option<Upgrade>> {
+pub(super) fn find(sql: &Connection, steer: &Steer) -> Sql<Option<Upgrade>> {
     sql.prepare_cached("SELECT * FROM upgrades WHERE id = ?1 AND account_id = ?2")?
         .query_row(params![Word(&steer.upgrade_id), Word(&steer.by.account_id)], rows::read)
         .optional()

@@ -143,6 +143,7 @@ pub(super) fn read(row: &Row<'_>) -> Sql<Upgrade> {
             approval: row.get::<_, Option<Json<_>>>("approval")?.map(|Json(approval)| approval),
             validation: row.get::<_, Option<Json<_>>>("validation")?.map(|Json(validation)| validation),
             waits_for: None,
+            actions: Vec::new(),
             offered_at: time("offered_at")?,
             expires_at: row.get::<_, Time>("expires_at")?.0,
             started_at: time("started_at")?,

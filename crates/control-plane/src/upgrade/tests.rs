@@ -48,6 +48,7 @@ pub(crate) fn requested() -> Upgrade {
             approval: None,
             validation: None,
             waits_for: None,
+            actions: Vec::new(),
             offered_at: Some(at(0)),
             expires_at: at(900),
             started_at: None,

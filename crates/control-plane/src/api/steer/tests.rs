@@ -1,9 +1,11 @@
 use axum::http::Method;
 use jiff::{SignedDuration, Timestamp};
+use novacula_protocol::people::UpgradeVerb;
 use serde_json::{Value, json};
 
 use crate::in_process::{Answered, ControlPlane, OWNER, reported, said};
 
+pub(crate) mod actions;
 mod gates;
 
 /// An upgrade of one executor, and what is said about it.
