@@ -265,15 +265,24 @@ impl Fleet {
         &'f self,
         account_id: Uuid,
         after: Option<String>,
-        fits: impl Fn(&Snapshot) -> bool + 'f,
+        mut fits: impl FnMut(&Snapshot) -> bool + 'f,
     ) -> impl Iterator<Item = Snapshot> + 'f {
         let mut after = Some(after);
         std::iter::from_fn(move || {
-            let (portion, last) = self.portion(account_id, after.take()?.as_deref(), &fits);
+            let (portion, last) = self.portion(account_id, after.take()?.as_deref(), &mut fits);
             after = last.map(Some);
             Some(portion)
         })
         .flatten()
+    }
+
+    /// Has `look` see every executor of the account, in the order of names, and copies none.
+    pub fn visit(&self, account_id: Uuid, mut look: impl FnMut(&Executor)) {
+        let nobody = |one: &Snapshot| {
+            look(&one.executor);
+            false
+        };
+        self.each(account_id, None, nobody).for_each(drop);
     }
 
     /// Those who fit among the next by name, and whom to look behind for more; nobody at the end.
@@ -281,7 +290,7 @@ impl Fleet {
         &self,
         account_id: Uuid,
         after: Option<&str>,
-        fits: &impl Fn(&Snapshot) -> bool,
+        fits: &mut impl FnMut(&Snapshot) -> bool,
     ) -> (Vec<Snapshot>, Option<String>) {
         let memory = self.memory();
         let start = match after {

@@ -26,9 +26,15 @@ pub(crate) async fn versions(
     KindOf(kind): KindOf,
 ) -> Answer<Json<BTreeMap<Version, u64>>> {
     let mut counts = BTreeMap::new();
-    for snapshot in of_kind(&app, person.account_id, kind) {
-        *counts.entry(snapshot.executor.current_version).or_insert(0) += 1;
-    }
+    app.fleet.visit(person.account_id, |one| {
+        if one.kind != kind {
+            return;
+        }
+        match counts.get_mut(&one.current_version) {
+            Some(count) => *count += 1,
+            None => _ = counts.insert(one.current_version.clone(), 1),
+        }
+    });
     Ok(Json(counts))
 }
 

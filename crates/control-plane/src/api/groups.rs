@@ -83,11 +83,11 @@ fn counts(app: &App, account_id: Uuid, groups: &[Group]) -> Vec<u32> {
     if groups.is_empty() {
         return counts;
     }
-    for snapshot in app.fleet.each(account_id, None, |_| true) {
+    app.fleet.visit(account_id, |one| {
         for (group, count) in groups.iter().zip(&mut counts) {
-            *count += u32::from(selector::takes(&group.selector, &snapshot.executor.labels));
+            *count += u32::from(selector::takes(&group.selector, &one.labels));
         }
-    }
+    });
     counts
 }
 
