@@ -1,8 +1,10 @@
 //! One file a resource or verb, with its errors.
 
+pub(crate) mod about;
 pub(crate) mod accounts;
 pub(crate) mod activity;
 pub(crate) mod artifacts;
+pub(crate) mod attention;
 pub(crate) mod batches;
 pub(crate) mod census;
 pub(crate) mod diff;
@@ -12,6 +14,7 @@ pub(crate) mod events;
 pub(crate) mod executor_keys;
 pub(crate) mod executors;
 pub(crate) mod explain;
+pub(crate) mod fleet_census;
 pub(crate) mod four_eyes;
 pub(crate) mod freezes;
 pub(crate) mod groups;
@@ -33,6 +36,7 @@ mod stream;
 pub(crate) mod sync;
 pub(crate) mod tokens;
 pub(crate) mod upgrades;
+pub(crate) mod upgrades_over_time;
 pub(crate) mod upload;
 pub(crate) mod users;
 pub(crate) mod webhook_deliveries;

@@ -59,6 +59,30 @@ pub(crate) const UPGRADE_COUNTS: &str = r#"{
     "pending": 3, "running": 12, "completed": 240, "rolledBack": 2, "failed": 1, "abandoned": 4
 }"#;
 
+pub(crate) const ABOUT: &str = r#"{"version": "1.5.0", "url": "https://novacula.example.com"}"#;
+
+pub(crate) const UPGRADES_ON_DAYS: &str = r#"[
+    {"day": "2026-11-20", "requested": 14, "completed": 11, "rolledBack": 1, "failed": 0, "abandoned": 0},
+    {"day": "2026-11-21", "requested": 3, "completed": 4, "rolledBack": 0, "failed": 1, "abandoned": 0}
+]"#;
+
+pub(crate) const ATTENTION: &str = r#"[{
+    "need": "approval", "count": 1, "upgrades": [{
+        "upgradeId": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687f", "executorId": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c",
+        "executorName": "host-1", "targetVersion": "1.5.0",
+        "reason": "it wants the approval of somebody else than jane, who requested it", "at": "2026-11-21T20:47:34Z"
+    }]
+}]"#;
+
+pub(crate) const FLEET_CENSUS: &str = r#"{
+    "executors": 18, "online": 17, "offline": 1, "held": 1,
+    "support": {"inWindow": 15, "deprecated": 3, "outOfSupport": 0},
+    "rows": [
+        {"kind": "agent", "channel": "stable", "version": "1.5.0", "executors": 15, "online": 15, "held": 0},
+        {"kind": "agent", "channel": "stable", "version": "1.4.2", "executors": 3, "online": 2, "held": 1}
+    ]
+}"#;
+
 pub(crate) const ENROLMENT_TOKEN: &str = r#"{
     "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "maxUses": 100, "uses": 12, "expiresAt": "2027-01-01T00:00:00Z",
     "createdBy": "alice", "createdAt": "2026-11-21T08:00:00Z", "revokedAt": null

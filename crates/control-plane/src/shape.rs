@@ -8,6 +8,7 @@ use novacula_protocol::sync::Channel;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::api::releases::MAX_NOTES;
+use crate::api::upgrades_over_time::{DEFAULT_DAYS, MAX_DAYS};
 use crate::extract::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::reason::MAX_REASON;
 
@@ -79,6 +80,9 @@ shapes! {
             },
         ],
     });
+
+    /// How many days are looked back at.
+    Days = |_generator| json_schema!({"type": "integer", "minimum": 1, "maximum": MAX_DAYS, "default": DEFAULT_DAYS});
 
     /// A part of an artifact, or all of it.
     Bytes = |_generator| json_schema!({"type": "string", "format": "binary"});

@@ -4,6 +4,7 @@
 mod accounts;
 mod activity;
 mod artifacts;
+mod attention;
 mod backup;
 mod batch_rows;
 mod batches;
@@ -46,6 +47,7 @@ mod steps;
 mod tokens;
 mod upgrade_rows;
 mod upgrades;
+mod upgrades_by_day;
 mod users;
 mod webhooks;
 mod windows;

@@ -13,7 +13,7 @@ use novacula_protocol::{Progress, Stage, Status};
 use uuid::Uuid;
 
 pub use deadline::{has_moved, timeout_at};
-pub use gate::{Facts, by_people, gate, in_the_way};
+pub use gate::{Facts, by_people, gate, in_the_way, wants_a_person};
 pub use table::Ask;
 use table::{Input, Next, State, next, position};
 

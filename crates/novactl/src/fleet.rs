@@ -1,6 +1,7 @@
 //! `novactl fleet …`: plans that take a fleet to a version, wave by wave.
 
 mod apply;
+mod census;
 mod document;
 mod dry_run;
 mod executors;
@@ -27,6 +28,7 @@ const KIND: Kind = Kind { path: PLANS, noun: "plan", one: "a plan", listed_by: "
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    Census(census::Census),
     Apply(apply::Apply),
     DryRun(dry_run::DryRun),
     List(list::List),
@@ -49,6 +51,7 @@ impl Command {
     /// Does what was asked.
     pub fn run(&self, control_plane: &ControlPlane, terminal: &Terminal) -> anyhow::Result<Ending> {
         match self {
+            Self::Census(census) => census.run(control_plane, terminal),
             Self::Apply(apply) => apply.run(control_plane, terminal),
             Self::DryRun(dry_run) => dry_run.run(control_plane, terminal),
             Self::List(list) => list.run(control_plane, terminal),

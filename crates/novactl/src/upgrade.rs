@@ -3,6 +3,7 @@
 mod acknowledge;
 mod events;
 mod list;
+mod overview;
 mod progress;
 mod request;
 mod show;
@@ -28,6 +29,8 @@ const UPGRADES: &str = "/upgrades";
 pub enum Command {
     Request(request::Request),
     List(list::List),
+    Attention(overview::NeedsPeople),
+    OverTime(overview::OverTime),
     Show(show::Show),
     Watch(watch::Watch),
     Progress(progress::Progress),
@@ -54,6 +57,8 @@ impl Command {
         match self {
             Self::Request(request) => request.run(control_plane, terminal),
             Self::List(list) => list.run(control_plane, terminal),
+            Self::Attention(attention) => attention.run(control_plane, terminal),
+            Self::OverTime(over_time) => over_time.run(control_plane, terminal),
             Self::Show(show) => show.run(control_plane, terminal),
             Self::Watch(watch) => watch.run(control_plane, terminal),
             Self::Progress(progress) => progress.run(control_plane, terminal),

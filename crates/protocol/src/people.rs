@@ -1,10 +1,12 @@
 //! What people and novactl see of releases, executors and upgrades.
 
+mod about;
 mod accounts;
 mod activity;
 mod census;
 mod checks;
 mod explanation;
+mod fleet_census;
 mod fleet_document;
 mod fleet_groups;
 mod fleet_plans;
@@ -31,11 +33,15 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+pub use about::About;
 pub use accounts::{Account, AccountPatch, AccountRequest, SuspensionRequest};
 pub use activity::{Action, Activity, ActivityVerdict};
 pub use census::{Batch, BatchItem, BatchRequest, NeedsUpgrade, Outcome};
 pub use checks::{Checked, Preflight, PreflightRequest};
 pub use explanation::{Explanation, Rule};
+pub use fleet_census::{
+    Attention, AttentionUpgrade, CensusRow, FleetCensus, Need, SupportCounts, UpgradesOnDay,
+};
 pub use fleet_document::{
     CountOrPercent, FleetUpgradePlan, GateSpec, LateArrivers, PlanApiVersion, PlanDuration, PlanKind,
     PlanMetadata, PlanSpec, WaveSpec, WaveValidation, WaveWindow,

@@ -47,7 +47,7 @@ pub(crate) async fn sync(
 }
 
 /// Where executors reach us: as configured, else as this one just did.
-fn base_url(rules: &Rules, headers: &HeaderMap) -> Answer<String> {
+pub(super) fn base_url(rules: &Rules, headers: &HeaderMap) -> Answer<String> {
     if let Some(url) = &rules.public_url {
         return Ok(url.clone());
     }

@@ -6,7 +6,6 @@ use novacula_protocol::people::{Membership, Role, Session};
 use scraper::{Html, Selector};
 
 use super::layout::{Layout, Room};
-use super::overview::OverviewPage;
 use super::refused::RefusedPage;
 use super::sign_in::SignInPage;
 
@@ -102,9 +101,4 @@ fn pages_of_nobody_in_particular_render() {
     let (next, name) = (HOSTILE.to_owned(), HOSTILE.to_owned());
     let refused = Some(HOSTILE.to_owned());
     check("sign in", &SignInPage { next, name, has_oidc: true, refused, is_token_open: true });
-}
-
-#[test]
-fn the_overview_renders() {
-    check("overview", &OverviewPage { layout: layout(Room::Overview) });
 }

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use novacula_protocol::people::{
-    Activity, ActivityVerdict, Executor, ExecutorPatch, Explanation, Preflight, PreflightRequest, Presence,
-    Upgrade, UpgradeCounts, UpgradeRequest,
+    Activity, ActivityVerdict, Attention, Executor, ExecutorPatch, Explanation, FleetCensus, Preflight,
+    PreflightRequest, Presence, Upgrade, UpgradeCounts, UpgradeRequest, UpgradesOnDay,
 };
 use novacula_protocol::spec::Kind;
 use novacula_protocol::sync::{Channel, Support};
@@ -11,7 +11,10 @@ use novacula_protocol::{Progress, Stage};
 use semver::Version;
 use uuid::Uuid;
 
-use crate::api::{activity, executors, explain, preflight, request_upgrade, upgrades};
+use crate::api::{
+    activity, attention, executors, explain, fleet_census, preflight, request_upgrade, upgrades,
+    upgrades_over_time,
+};
 use crate::operation::{Operation, area, delete, get, patch, post};
 use crate::right::Right;
 use crate::{example, refusal, shape};
@@ -23,8 +26,11 @@ pub(super) fn operations() -> Vec<Operation> {
     all
 }
 
-fn fleet() -> [Operation; 8] {
+fn fleet() -> [Operation; 9] {
     [
+        get("/fleet/census", "countExecutors", Right::See, fleet_census::show)
+            .summary("How many executors there are: online, held, how far behind, and by kind, channel and version")
+            .answers::<FleetCensus>(200, example::FLEET_CENSUS),
         get("/executors", "listExecutors", Right::See, executors::list)
             .summary("The executors, by name")
             .query::<String>("name", "Only the one of this name")
@@ -69,7 +75,7 @@ fn fleet() -> [Operation; 8] {
     ]
 }
 
-fn steering() -> [Operation; 4] {
+fn steering() -> [Operation; 6] {
     [
         post("/executors/{id}/upgrade", "requestUpgrade", Right::Steer, request_upgrade::request)
             .summary("Asks for an upgrade of one executor, or for a downgrade")
@@ -93,6 +99,15 @@ fn steering() -> [Operation; 4] {
                 "How many upgrades stand in each state; of those that have ended, of the last seven days",
             )
             .answers::<UpgradeCounts>(200, example::UPGRADE_COUNTS),
+        get("/upgrades/over-time", "countUpgradesOverTime", Right::See, upgrades_over_time::show)
+            .summary("How many upgrades were requested and ended on each of the last days, the oldest first")
+            .query::<shape::Days>("days", "How many days of UTC, today among them")
+            .answers::<Vec<UpgradesOnDay>>(200, example::UPGRADES_ON_DAYS),
+        get("/upgrades/attention", "listAttention", Right::See, attention::show)
+            .summary(
+                "The upgrades that wait for a person, and those that failed or were rolled back in the last 24 hours and nothing was requested after; by what they need",
+            )
+            .answers::<Vec<Attention>>(200, example::ATTENTION),
         get("/upgrades/{id}", "showUpgrade", Right::See, upgrades::show)
             .summary("One upgrade, with its log")
             .answers::<Upgrade>(200, example::UPGRADE),

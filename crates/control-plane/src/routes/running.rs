@@ -1,8 +1,10 @@
 //! What those who run a control plane ask it.
 
+use novacula_protocol::people::About;
 use serde_json::Value;
 
-use crate::api::health;
+use crate::api::{about, health};
+use crate::example;
 use crate::openapi;
 use crate::operation::{Operation, area, get};
 use crate::right::Right;
@@ -32,8 +34,13 @@ pub(super) fn at_the_root() -> Vec<Operation> {
 pub(super) fn operations() -> Vec<Operation> {
     area(
         "running it",
-        [get("/openapi.json", "showOpenApi", Right::Nobody, openapi::show)
-            .summary("This document")
-            .answers::<Value>(200, r#"{"openapi": "3.1.0"}"#)],
+        [
+            get("/openapi.json", "showOpenApi", Right::Nobody, openapi::show)
+                .summary("This document")
+                .answers::<Value>(200, r#"{"openapi": "3.1.0"}"#),
+            get("/about", "showAbout", Right::See, about::show)
+                .summary("The version of the control plane, and where executors reach it")
+                .answers::<About>(200, example::ABOUT),
+        ],
     )
 }

@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0010_plans.sql"),
     include_str!("migrations/0011_counts.sql"),
     include_str!("migrations/0012_token_sessions.sql"),
+    include_str!("migrations/0013_requests_by_day.sql"),
 ];
 
 /// Why the database cannot be opened.

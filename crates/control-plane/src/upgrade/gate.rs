@@ -24,10 +24,15 @@ pub fn gate(upgrade: &Upgrade, facts: &Facts, now: Timestamp) -> Option<Wait> {
     if !upgrade.is_waiting() {
         return None;
     }
-    by_people(upgrade, &facts.open_prerequisites)
-        .or_else(|| awaits_its_start(upgrade))
+    wants_a_person(upgrade, &facts.open_prerequisites)
         .or_else(|| not_due(upgrade, now))
         .or_else(|| in_the_way(upgrade, facts))
+}
+
+/// What only a person can change.
+#[must_use]
+pub fn wants_a_person(upgrade: &Upgrade, open_prerequisites: &[u32]) -> Option<Wait> {
+    by_people(upgrade, open_prerequisites).or_else(|| awaits_its_start(upgrade))
 }
 
 /// What no force goes past: the word of another person.

@@ -11,6 +11,7 @@ mod command_line;
 mod control_plane;
 mod coverage;
 mod executors;
+mod first_run;
 mod fleet;
 mod fleet_groups;
 mod fleet_plans;
