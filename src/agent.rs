@@ -8,7 +8,7 @@ use std::thread::{self, Scope};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use novacula_protocol::signature::TrustedKeys;
+use novacula_protocol::signature::{MAX_TRUSTED_KEYS, TrustedKeys};
 use novacula_protocol::spec::{Intent, Kind, PendingUpgrade, SpecHeader};
 use novacula_protocol::sync::{
     Held, LogLine, Offer, PreflightResult, SyncRequest, SyncResponse, UpgradeReport, clamp_interval_ms,
@@ -206,6 +206,7 @@ impl Agent<'_> {
             held: self.held(),
             upgrade: self.report(course),
             preflight: course.preflight.clone(),
+            trusted_keys: Some(self.keys.ids().take(MAX_TRUSTED_KEYS).map(str::to_owned).collect()),
         }
     }
 

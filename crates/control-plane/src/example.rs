@@ -15,7 +15,7 @@ golden! {
     ENROLL_REQUEST = "enroll-request";
     ENROLL_RESPONSE = "enroll-response";
     ENROLMENT_TOKEN_REQUEST = "enrolment-token-request";
-    EXECUTOR = "executor-in-a-plan";
+    EXECUTOR = "executor-with-trusted-keys";
     EXECUTOR_LISTED = "executor-listed";
     EXECUTOR_KEY = "executor-key";
     EXECUTOR_KEY_REQUEST = "executor-key-request";
@@ -81,6 +81,28 @@ pub(crate) const FLEET_CENSUS: &str = r#"{
         {"kind": "agent", "channel": "stable", "version": "1.5.0", "executors": 15, "online": 15, "held": 0},
         {"kind": "agent", "channel": "stable", "version": "1.4.2", "executors": 3, "online": 2, "held": 1}
     ]
+}"#;
+
+pub(crate) const CONSEQUENCES: &str = r#"{
+    "offeredTo": 14, "upgradesFor": 9, "running": 3, "pending": 1, "underWay": 0, "onTheWay": 0,
+    "upgrades": [{
+        "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "executorId": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687d",
+        "executorName": "host-1", "targetVersion": "1.5.0", "stage": "CONFIRM_START", "state": "pending"
+    }],
+    "plans": [{
+        "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687e", "name": "k8s-1-34-upgrade", "state": "running", "waiting": 8
+    }],
+    "instead": [{"version": "1.4.2", "executors": 12}, {"version": null, "executors": 2}]
+}"#;
+
+pub(crate) const RELEASE_KEYS: &str = r#"{
+    "keys": [{
+        "id": "D0907DB088E50BE9", "name": "novacula-a", "trustedBy": 12, "lackedBy": 1, "signedCount": 1,
+        "signed": [{
+            "id": "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c", "kind": "agent", "version": "1.5.0", "status": "published"
+        }]
+    }],
+    "executors": 14, "silent": 1
 }"#;
 
 pub(crate) const ENROLMENT_TOKEN: &str = r#"{

@@ -42,6 +42,8 @@ pub struct Executor {
     pub labels_by_people: BTreeMap<String, String>,
     /// A sysadmin's hold.
     pub held: Option<Held>,
+    /// The ids of the release keys that are built into it, in order; `None` where it does not say.
+    pub trusted_keys: Option<Vec<String>>,
     /// The names of the checks it was asked for and has not answered.
     pub checks: Vec<String>,
     /// Starts of the service since boot; kept with the presence.
@@ -115,6 +117,7 @@ impl Snapshot {
             host_labels: None,
             labels_by_people: None,
             plans: None,
+            trusted_keys: None,
         }
     }
 }
@@ -137,6 +140,7 @@ impl Executor {
             host_labels: said.labels.clone(),
             labels_by_people: BTreeMap::new(),
             held: said.held.clone(),
+            trusted_keys: said.trusted_keys.clone(),
             checks: Vec::new(),
             restarts: said.restarts,
             last_seen_at: now,
@@ -152,6 +156,7 @@ impl Executor {
         self.host_labels.clone_from(&said.labels);
         self.labels = effective(&self.host_labels, &self.labels_by_people);
         self.held.clone_from(&said.held);
+        self.trusted_keys.clone_from(&said.trusted_keys);
     }
 
     /// Takes over what a person says of its labels; `None` takes back what people said of one.
@@ -181,6 +186,7 @@ impl Executor {
             && self.target == said.target
             && self.host_labels == said.labels
             && self.held == said.held
+            && self.trusted_keys == said.trusted_keys
     }
 
     /// The sync answers a check that was asked for.

@@ -328,6 +328,11 @@ impl Signer {
         TrustedKeys::from_texts([("test", text.as_str())]).unwrap()
     }
 
+    /// The id of the key.
+    pub(crate) fn id(&self) -> String {
+        self.keys().ids().next().unwrap().to_owned()
+    }
+
     pub(crate) fn sign(&self, bytes: &[u8], comment: &str) -> String {
         self.sign_as(&["-S"], bytes, comment)
     }

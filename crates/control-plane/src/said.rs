@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use novacula_protocol::LogLevel;
+use novacula_protocol::signature::MAX_TRUSTED_KEYS;
 use novacula_protocol::sync::{LogLine, SyncRequest};
 
 /// Of a name.
@@ -25,6 +26,12 @@ pub fn checked(mut said: SyncRequest) -> Result<SyncRequest, String> {
     if let Some(held) = &mut said.held {
         cut(&mut held.reason);
     }
+    if let Some(keys) = &mut said.trusted_keys {
+        trusted_keys(keys)?;
+        // What says the same in another order is no news.
+        keys.sort_unstable();
+        keys.dedup();
+    }
     for result in &mut said.preflight {
         cut(&mut result.note);
     }
@@ -43,6 +50,28 @@ pub fn checked(mut said: SyncRequest) -> Result<SyncRequest, String> {
         keep_newest(&mut report.log);
     }
     Ok(said)
+}
+
+fn trusted_keys(keys: &[String]) -> Result<(), String> {
+    let count = keys.len();
+    if count > MAX_TRUSTED_KEYS {
+        return Err(format!("`trustedKeys` must be at most {MAX_TRUSTED_KEYS}, there are {count}"));
+    }
+    keys.iter().try_for_each(|id| key_id(id))
+}
+
+/// The id of a release key, as minisign prints it.
+///
+/// # Errors
+/// One sentence: what was expected, what was found.
+pub fn key_id(id: &str) -> Result<(), String> {
+    if id.len() == 16 && id.bytes().all(|c| matches!(c, b'0'..=b'9' | b'A'..=b'F')) {
+        return Ok(());
+    }
+    let shown: String = id.chars().take(32).collect();
+    Err(format!(
+        "the id of a release key must be 16 upper-case hex digits as minisign prints it, it is {shown:?}"
+    ))
 }
 
 /// A name of an executor: 1 to 128 printable characters.
@@ -132,6 +161,20 @@ mod tests {
             ("a text turned around", serde_json::json!({"name": "a\u{202e}b"}), Some("U+202E")),
             ("an empty label value", serde_json::json!({"labels": {"a": ""}}), None),
             ("an empty label key", serde_json::json!({"labels": {"": "a"}}), Some("key must have 1 to 63")),
+            ("no keys", serde_json::json!({"trustedKeys": []}), None),
+            ("a key", serde_json::json!({"trustedKeys": ["D0907DB088E50BE9"]}), None),
+            (
+                "a key in small letters",
+                serde_json::json!({"trustedKeys": ["d0907db088e50be9"]}),
+                Some("16 upper-case"),
+            ),
+            ("half a key", serde_json::json!({"trustedKeys": ["D0907DB0"]}), Some("16 upper-case")),
+            ("no key", serde_json::json!({"trustedKeys": ["D0907DB088E50BE<"]}), Some("BE<")),
+            (
+                "17 keys",
+                serde_json::json!({"trustedKeys": vec!["D0907DB088E50BE9"; 17]}),
+                Some("at most 16, there are 17"),
+            ),
             ("65 labels", serde_json::json!({"labels": many}), Some("at most 64, there are 65")),
         ] {
             let verdict = checked(sync(json)).err();

@@ -59,6 +59,9 @@ shapes! {
     /// A label of an executor.
     Label = |_generator| json_schema!({"type": "string", "pattern": "^[^=]+=.*$"});
 
+    /// The id of a release key, as minisign prints it.
+    KeyId = |_generator| json_schema!({"type": "string", "pattern": "^[0-9A-F]{16}$"});
+
     /// Why a person does something.
     Reason = |_generator| json_schema!({"type": "string", "maxLength": MAX_REASON});
 
@@ -105,7 +108,7 @@ fn upload_form(generator: &mut SchemaGenerator) -> Schema {
         "type": "object",
         "properties": {
             // Releases of operators cannot be kept yet.
-            "kind": {"type": "string", "enum": [Kind::Agent]},
+            "kind": {"type": "string", "enum": [Kind::Agent], "description": "As signed, where it is not given"},
             "version": PlainVersion::json_schema(generator),
             "channel": generator.subschema_for::<Channel>(),
             "notes": {"type": "string", "maxLength": MAX_NOTES},
@@ -120,7 +123,7 @@ fn upload_form(generator: &mut SchemaGenerator) -> Schema {
             },
             "artifact": {"type": "string", "format": "binary"},
         },
-        "required": ["kind", "version", "signature", "artifact"],
+        "required": ["signature", "artifact"],
         "additionalProperties": false,
     })
 }

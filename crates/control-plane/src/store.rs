@@ -81,7 +81,7 @@ pub use plan_rows::Plan;
 pub use plan_sights::{Sight, Sights};
 pub use plan_steering::{PlanAsk, PlanRefused, PlanSteer};
 pub use plans::{MembersListed, PlanShown};
-pub use releases::{ReleaseRefused, Upload, may_join};
+pub use releases::{ReleaseRefused, ReleasesListed, Upload, may_join};
 pub use requests::{RequestRefused, UpgradeOrder};
 pub use schema::OpenError;
 pub use sessions::{NewSession, OpeningToken};

@@ -1,6 +1,8 @@
 //! `novactl release …`
 
 mod artifact;
+mod consequences;
+mod keys;
 mod list;
 mod particulars;
 mod publish;
@@ -23,6 +25,8 @@ pub enum Command {
     Publish(publish::Publish),
     List(list::List),
     Yank(yank::Yank),
+    Consequences(consequences::Consequences),
+    Keys(keys::Keys),
 }
 
 impl Command {
@@ -32,6 +36,8 @@ impl Command {
             Self::Publish(publish) => publish.run(control_plane, terminal),
             Self::List(list) => list.run(control_plane, terminal),
             Self::Yank(yank) => yank.run(control_plane, terminal),
+            Self::Consequences(asked) => asked.run(control_plane, terminal),
+            Self::Keys(keys) => keys.run(control_plane, terminal),
         }
     }
 }
@@ -47,6 +53,27 @@ fn all(control_plane: &ControlPlane, kind: Option<Kind>) -> Result<Vec<Release>,
 /// The one release of this kind and version, if there is one.
 fn find(control_plane: &ControlPlane, kind: Kind, version: &Version) -> Result<Option<Release>, Failure> {
     Ok(all(control_plane, Some(kind))?.into_iter().find(|release| release.version == *version))
+}
+
+/// The one release of this id, or of this version and kind.
+fn named(control_plane: &ControlPlane, named: &str, kind: Kind) -> Result<Release, Failure> {
+    let asked = plain_version(named);
+    all(control_plane, None)?
+        .into_iter()
+        .find(|release| match &asked {
+            Some(version) => release.version == *version && release.kind == kind,
+            None => release.id == named,
+        })
+        .ok_or_else(|| {
+            Failure::new(
+                Ending::Failed,
+                "release_not_found",
+                format!(
+                    "expected the id or the version of a release of kind {kind}, no release is `{named}`: \
+                     see `novactl release list`"
+                ),
+            )
+        })
 }
 
 fn path_of(release: &Release) -> String {

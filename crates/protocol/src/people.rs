@@ -5,6 +5,7 @@ mod accounts;
 mod activity;
 mod census;
 mod checks;
+mod consequences;
 mod explanation;
 mod fleet_census;
 mod fleet_document;
@@ -14,6 +15,7 @@ mod fleet_progress;
 mod freezes;
 mod keys;
 mod page;
+mod release_keys;
 mod releases;
 mod revisions;
 mod roles;
@@ -38,6 +40,7 @@ pub use accounts::{Account, AccountPatch, AccountRequest, SuspensionRequest};
 pub use activity::{Action, Activity, ActivityVerdict};
 pub use census::{Batch, BatchItem, BatchRequest, NeedsUpgrade, Outcome};
 pub use checks::{Checked, Preflight, PreflightRequest};
+pub use consequences::{AimingPlan, Consequences, Instead, OpenUpgrade};
 pub use explanation::{Explanation, Rule};
 pub use fleet_census::{
     Attention, AttentionUpgrade, CensusRow, FleetCensus, Need, SupportCounts, UpgradesOnDay,
@@ -60,6 +63,7 @@ pub use keys::{
     IssuedSecret, RotatedKey,
 };
 pub use page::Page;
+pub use release_keys::{ReleaseKey, ReleaseKeys, SignedRelease};
 pub use releases::{Artifact, Release, ReleasePatch, ReleaseStatus};
 pub use revisions::{LastSuccessful, Revision, RollbackRequest};
 pub use roles::Role;
@@ -146,6 +150,10 @@ pub struct Executor {
     /// Where it stands in every plan of its kind that has not ended; only where one executor is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plans: Option<Vec<InPlan>>,
+    /// The ids of the release keys that it says it trusts; only where one executor is asked for, and absent where an
+    /// older one does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trusted_keys: Option<Vec<String>>,
 }
 
 /// An upgrade that has not ended, beside its executor.

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "schema")]
+use crate::signature::MAX_TRUSTED_KEYS;
 use crate::spec::{Kind, PendingUpgrade};
 use crate::stage::{LogLevel, Stage, Status};
 
@@ -52,6 +54,13 @@ pub struct SyncRequest {
     /// Results of the checks that the last answer asked for.
     #[serde(default)]
     pub preflight: Vec<PreflightResult>,
+    /// The ids of the release keys that are built into it, as minisign prints them; older executors do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(length(max = MAX_TRUSTED_KEYS), inner(regex(pattern = r"^[0-9A-F]{16}$")))
+    )]
+    pub trusted_keys: Option<Vec<String>>,
 }
 
 #[cfg(feature = "schema")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use novacula_protocol::people::{Page, Release, ReleasePatch};
+use novacula_protocol::people::{Page, Release, ReleasePatch, ReleaseStatus};
 use novacula_protocol::spec::Kind;
 
 use crate::app::App;
@@ -13,7 +13,7 @@ use crate::extract::{Body, Id, ListQuery, word};
 use crate::particulars::Particulars;
 use crate::problem::{Answer, ApiError};
 use crate::reason::is_reason;
-use crate::store::{Person, ReleaseRefused};
+use crate::store::{Person, ReleaseRefused, ReleasesListed};
 
 /// In characters.
 pub(crate) const MAX_NOTES: usize = 64 * 1024;
@@ -23,14 +23,17 @@ pub(crate) async fn list(
     person: Person,
     query: ListQuery,
 ) -> Answer<Json<Page<Release>>> {
-    let mut kind = None;
-    query.each_filter("`kind`", |name, value| {
-        if name == "kind" {
-            kind = Some(word(name, value, Kind::from_wire)?);
+    let mut listed = ReleasesListed { limit: Some(query.limit + 1), ..ReleasesListed::default() };
+    query.each_filter("`kind` and `status`", |name, value| {
+        match name {
+            "kind" => listed.kind = Some(word(name, value, Kind::from_wire)?),
+            "status" => listed.status = Some(word(name, value, ReleaseStatus::from_wire)?),
+            _ => return Ok(false),
         }
-        Ok(name == "kind")
+        Ok(true)
     })?;
-    let rows = app.store.releases(person.account_id, kind, query.cursor_id()?, Some(query.limit + 1)).await?;
+    listed.before = query.cursor_id()?;
+    let rows = app.store.releases_listed(person.account_id, listed).await?;
     // A page of steps can be as long as a book.
     let rows = rows.into_iter().map(|row| Release { prerequisites: None, postrequisites: None, ..row });
     Ok(Json(query.page(rows, |release| release.id.clone())))

@@ -125,31 +125,51 @@ impl Form {
 
     fn complete(self) -> Answer<(Asked, Received)> {
         let missing = |name: &str| ApiError::invalid(format!("the field `{name}` is missing"));
-        let kind = word("kind", &self.kind.ok_or_else(|| missing("kind"))?, Kind::from_wire)?;
-        let version = self.version.ok_or_else(|| missing("version"))?;
-        let version = plain_version(&version).ok_or_else(|| {
-            ApiError::invalid(format!(
-                "`version` must be a version like 1.2.3 without build metadata, it is `{version}`"
-            ))
-        })?;
+        // A browser sends every field of a form, also those that nobody has filled in.
+        let said = |field: Option<String>| field.filter(|text| !text.is_empty());
+        let kind = said(self.kind).map(|kind| word("kind", &kind, Kind::from_wire)).transpose()?;
+        let version = said(self.version).map(|text| version(&text)).transpose()?;
         let channel =
-            self.channel.map(|channel| word("channel", &channel, Channel::from_wire)).transpose()?;
+            said(self.channel).map(|channel| word("channel", &channel, Channel::from_wire)).transpose()?;
         let particulars = Particulars {
-            r#type: self.r#type,
-            prerequisites: steps("prerequisites", self.prerequisites)?,
-            postrequisites: steps("postrequisites", self.postrequisites)?,
+            r#type: said(self.r#type),
+            prerequisites: steps("prerequisites", said(self.prerequisites))?,
+            postrequisites: steps("postrequisites", said(self.postrequisites))?,
         };
         let particulars = particulars.checked().map_err(ApiError::invalid)?;
-        let signature = self.signature.ok_or_else(|| missing("signature"))?;
+        let signature = said(self.signature).ok_or_else(|| missing("signature"))?;
         let artifact = self.artifact.ok_or_else(|| missing("artifact"))?;
+        let (kind, version) = match (kind, version) {
+            (Some(kind), Some(version)) => (kind, version),
+            (kind, version) => as_signed(&signature, kind, version)?,
+        };
         if kind == Kind::Operator {
             return Err(ApiError::invalid(
                 "`kind` must be agent: releases of operators cannot be kept here yet",
             ));
         }
-        let (notes, target) = (self.notes, self.target);
+        let (notes, target) = (said(self.notes), said(self.target));
         Ok((Asked { kind, version, channel, notes, particulars, target, signature }, artifact))
     }
+}
+
+fn version(text: &str) -> Answer<Version> {
+    plain_version(text).ok_or_else(|| {
+        ApiError::invalid(format!(
+            "`version` must be a version like 1.2.3 without build metadata, it is `{text}`"
+        ))
+    })
+}
+
+/// What was not said is as the signature says. It is taken at its word until the bytes are verified.
+fn as_signed(signature: &str, kind: Option<Kind>, version: Option<Version>) -> Answer<(Kind, Version)> {
+    let comment = ReleaseSignature::parse(signature).and_then(|signature| signature.comment());
+    let comment = comment.map_err(|e| refused(&e))?;
+    let signed = Kind::from_wire(&comment.kind).ok_or_else(|| {
+        let sentence = format!("expected kind agent, the artifact is signed as {}", comment.kind);
+        refused(&Refusal::new(RefusalCode::WrongKind, sentence))
+    })?;
+    Ok((kind.unwrap_or(signed), version.unwrap_or(comment.version)))
 }
 
 fn steps(name: &str, text: Option<String>) -> Answer<Option<Vec<String>>> {

@@ -69,6 +69,7 @@ fn free() -> Snapshot {
             host_labels: std::collections::BTreeMap::new(),
             labels_by_people: std::collections::BTreeMap::new(),
             held: None,
+            trusted_keys: None,
             checks: Vec::new(),
             restarts: 0,
             last_seen_at: at(0),

@@ -98,6 +98,7 @@ fn executor(id: u128, name: &str, label: &str) -> Executor {
         host_labels: labels(label),
         labels_by_people: BTreeMap::new(),
         held: None,
+        trusted_keys: None,
         checks: Vec::new(),
         restarts: 0,
         last_seen_at: NOW.parse().unwrap(),

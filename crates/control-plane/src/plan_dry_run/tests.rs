@@ -27,6 +27,7 @@ fn executor(id: u128, ring: &str) -> Executor {
         host_labels: labels,
         labels_by_people: BTreeMap::new(),
         held: None,
+        trusted_keys: None,
         checks: Vec::new(),
         restarts: 0,
         last_seen_at: NOW.parse().unwrap(),

@@ -2,10 +2,10 @@
 
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
-use novacula_protocol::people::{Release, ReleasePatch};
+use novacula_protocol::people::{Consequences, Release, ReleaseKeys, ReleasePatch, ReleaseStatus};
 use novacula_protocol::spec::Kind;
 
-use crate::api::{releases, upload};
+use crate::api::{consequences, release_keys, releases, upload};
 use crate::hear_out::hear_out;
 use crate::operation::{Operation, area, get, patch, post};
 use crate::right::Right;
@@ -15,11 +15,12 @@ pub(super) fn operations() -> Vec<Operation> {
     area("catalogue", rows())
 }
 
-fn rows() -> [Operation; 4] {
+fn rows() -> [Operation; 6] {
     [
         get("/releases", "listReleases", Right::See, releases::list)
             .summary("The releases, newest first")
             .query::<Kind>("kind", "Only those for this kind of executor")
+            .query::<ReleaseStatus>("status", "Only those in this status")
             .lists::<Release>(example::RELEASE_LISTED),
         post("/releases", "uploadArtifact", Right::Publish, upload::upload)
             .summary(
@@ -51,5 +52,11 @@ fn rows() -> [Operation; 4] {
             .takes::<ReleasePatch>(example::RELEASE_PATCH)
             .answers::<Release>(200, example::RELEASE_PUBLISHED)
             .refuses(&[refusal::REASON_REQUIRED, refusal::INVALID_TRANSITION, refusal::RELEASE_PUBLISHED]),
+        get("/releases/{id}/consequences", "showConsequences", Right::See, consequences::show)
+            .summary("Whom publishing or yanking a release would concern, and what would be offered instead")
+            .answers::<Consequences>(200, example::CONSEQUENCES),
+        get("/release-keys", "listReleaseKeys", Right::See, release_keys::list)
+            .summary("The release keys: which executors trust them, and what they signed")
+            .answers::<ReleaseKeys>(200, example::RELEASE_KEYS),
     ]
 }

@@ -44,6 +44,11 @@ fn fleet() -> [Operation; 9] {
             .query::<Support>("support", "Only those that are so far behind the control plane")
             .query::<bool>("held", "Only those that a sysadmin holds, or only the others")
             .query::<bool>("pending", "Only those with an upgrade that has not ended, or only the others")
+            .query::<shape::KeyId>("trustsKey", "Only those that say they trust the release key of this id")
+            .query::<shape::KeyId>(
+                "lacksKey",
+                "Only those that say which release keys they trust, and not this one",
+            )
             .lists_by::<shape::NameCursor, Executor>(example::EXECUTOR_LISTED),
         get("/executors/{id}", "showExecutor", Right::See, executors::show)
             .summary("One executor, where it could go, and where it stands in the plans that have not ended")

@@ -52,6 +52,8 @@ const WHO: &[(&str, &str)] = &[
     ("showRelease",             "+   +   +   +   +   401 401 401"),
     ("changeRelease",           "403 403 403 403 +   401 401 401"),
     ("countExecutors",          "+   +   +   +   +   401 401 401"),
+    ("showConsequences",        "+   +   +   +   +   401 401 401"),
+    ("listReleaseKeys",         "+   +   +   +   +   401 401 401"),
     ("listExecutors",           "+   +   +   +   +   401 401 401"),
     ("showExecutor",            "+   +   +   +   +   401 401 401"),
     ("changeExecutor",          "+   +   +   403 403 401 401 401"),

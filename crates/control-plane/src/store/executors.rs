@@ -242,7 +242,7 @@ fn update(sql: &Connection, executor: &Executor) -> Sql<()> {
     let revision = i64::try_from(executor.revision).unwrap_or(i64::MAX);
     sql.prepare_cached(
         "UPDATE executors SET key_id = ?2, revision = ?3, current_version = ?4, channel = ?5, target = ?6, labels = ?7,
-           held = ?8, checks = ?9 WHERE id = ?1",
+           held = ?8, checks = ?9, trusted_keys = ?10 WHERE id = ?1",
     )?
     .execute(params![
         Word(&executor.id),
@@ -254,6 +254,7 @@ fn update(sql: &Connection, executor: &Executor) -> Sql<()> {
         Json(&executor.host_labels),
         executor.held.as_ref().map(Json),
         Json(&executor.checks),
+        executor.trusted_keys.as_ref().map(Json),
     ])?;
     Ok(())
 }
@@ -275,6 +276,7 @@ fn executor_of(row: &Row<'_>) -> Sql<Executor> {
         host_labels,
         labels_by_people,
         held: row.get::<_, Option<Json<_>>>("held")?.map(|Json(held)| held),
+        trusted_keys: row.get::<_, Option<Json<_>>>("trusted_keys")?.map(|Json(keys)| keys),
         checks: row.get::<_, Json<_>>("checks")?.0,
         restarts: row.get("restarts")?,
         last_seen_at: row.get::<_, Time>("last_seen_at")?.0,

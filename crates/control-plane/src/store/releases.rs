@@ -36,6 +36,19 @@ pub struct Upload {
     pub now: Timestamp,
 }
 
+/// Which releases are listed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReleasesListed {
+    /// Only of this kind.
+    pub kind: Option<Kind>,
+    /// Only in this status.
+    pub status: Option<ReleaseStatus>,
+    /// Only those that are older than this one.
+    pub before: Option<Uuid>,
+    /// At most so many.
+    pub limit: Option<u32>,
+}
+
 /// Why the catalogue refuses a change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReleaseRefused {
@@ -140,17 +153,31 @@ impl Store {
         before: Option<Uuid>,
         limit: Option<u32>,
     ) -> Result<Vec<Release>, StoreError> {
+        self.releases_listed(account_id, ReleasesListed { kind, status: None, before, limit }).await
+    }
+
+    /// Releases of an account, newest first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn releases_listed(
+        &self,
+        account_id: Uuid,
+        listed: ReleasesListed,
+    ) -> Result<Vec<Release>, StoreError> {
         self.read(move |sql| {
             let mut rows = sql.prepare_cached(
                 "SELECT * FROM releases WHERE account_id = :account AND (:kind IS NULL OR kind = :kind)
+                   AND (:status IS NULL OR status = :status)
                    AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",
             )?;
             rows.query_map(
                 named_params! {
                     ":account": Word(&account_id),
-                    ":kind": kind.as_ref().map(Word),
-                    ":before": before.as_ref().map(Word),
-                    ":limit": limit.map_or(-1, i64::from),
+                    ":kind": listed.kind.as_ref().map(Word),
+                    ":status": listed.status.as_ref().map(Word),
+                    ":before": listed.before.as_ref().map(Word),
+                    ":limit": listed.limit.map_or(-1, i64::from),
                 },
                 release_of,
             )?

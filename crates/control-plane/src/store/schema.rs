@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0011_counts.sql"),
     include_str!("migrations/0012_token_sessions.sql"),
     include_str!("migrations/0013_requests_by_day.sql"),
+    include_str!("migrations/0014_trusted_keys.sql"),
 ];
 
 /// Why the database cannot be opened.

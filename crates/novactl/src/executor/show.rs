@@ -60,6 +60,9 @@ pub fn facts(terminal: &Terminal, executor: &Executor) -> anyhow::Result<()> {
         let until = held.until.map(|until| format!(" (until {until})")).unwrap_or_default();
         terminal.fact("held", format!("{}{until}", held.reason))?;
     }
+    if let Some(keys) = &executor.trusted_keys {
+        terminal.fact("trusts keys", if keys.is_empty() { "none".to_owned() } else { keys.join(" ") })?;
+    }
     if let Some(id) = &executor.pending_upgrade_id {
         terminal.fact("upgrade", id)?;
     }

@@ -2,10 +2,9 @@
 
 use novacula_protocol::people::{Release, ReleasePatch, ReleaseStatus};
 use novacula_protocol::spec::Kind;
-use novacula_protocol::trusted_comment::plain_version;
 
 use crate::control_plane::ControlPlane;
-use crate::ending::{Ending, Failure, nothing_to_do};
+use crate::ending::{Ending, nothing_to_do};
 use crate::terminal::Terminal;
 
 /// Take a release back: it is offered to nobody any more
@@ -29,7 +28,7 @@ pub struct Yank {
 impl Yank {
     /// Finds the release and yanks it.
     pub fn run(&self, control_plane: &ControlPlane, terminal: &Terminal) -> anyhow::Result<Ending> {
-        let release = self.find(control_plane)?;
+        let release = super::named(control_plane, &self.release, self.kind)?;
         let named = format!("{} {}", release.kind, release.version);
         if release.status == ReleaseStatus::Yanked {
             return Err(nothing_to_do(format!("{named} is yanked already")).into());
@@ -46,27 +45,5 @@ impl Yank {
             terminal.line(format!("{named} is yanked: it is offered to nobody any more"))?;
         }
         Ok(Ending::Done)
-    }
-
-    fn find(&self, control_plane: &ControlPlane) -> Result<Release, Failure> {
-        let releases = super::all(control_plane, None)?;
-        let asked = plain_version(&self.release);
-        releases
-            .into_iter()
-            .find(|release| match &asked {
-                Some(version) => release.version == *version && release.kind == self.kind,
-                None => release.id == self.release,
-            })
-            .ok_or_else(|| {
-                Failure::new(
-                    Ending::Failed,
-                    "release_not_found",
-                    format!(
-                        "expected the id or the version of a release of kind {}, no release is `{}`: \
-                         see `novactl release list`",
-                        self.kind, self.release
-                    ),
-                )
-            })
     }
 }

@@ -151,6 +151,7 @@ impl Executor {
             held: None,
             upgrade,
             preflight: self.checks.clone(),
+            trusted_keys: None,
         }
     }
 

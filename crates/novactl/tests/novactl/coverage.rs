@@ -14,6 +14,8 @@ const COMMANDS: &[(&str, &str)] = &[
     ("countExecutors", "fleet census"),
     ("countUpgradesOverTime", "upgrade over-time"),
     ("listAttention", "upgrade attention"),
+    ("showConsequences", "release consequences"),
+    ("listReleaseKeys", "release keys"),
     ("listExecutors", "executor list"),
     ("showExecutor", "executor show"),
     ("changeExecutor", "executor label"),

@@ -21,6 +21,7 @@ mod people;
 mod preflight;
 mod publish;
 mod recorder;
+mod release_keys;
 mod release_script;
 mod samples;
 mod steering;

@@ -15,9 +15,10 @@ use crate::executor::Snapshot;
 use crate::extract::{ListQuery, word};
 use crate::presence::presence;
 use crate::problem::{Answer, ApiError};
+use crate::said;
 use crate::selector;
 
-const KNOWN: &str = "`name`, `search`, `label`, `group`, `version`, `channel`, `kind`, `status`, `support`, `held` and `pending`";
+const KNOWN: &str = "`name`, `search`, `label`, `group`, `version`, `channel`, `kind`, `status`, `support`, `held`, `pending`, `trustsKey` and `lacksKey`";
 
 /// What all of them must have.
 #[derive(Default)]
@@ -33,6 +34,8 @@ pub(crate) struct Filter {
     support: Option<Support>,
     held: Option<bool>,
     pending: Option<bool>,
+    trusts: Option<String>,
+    lacks: Option<String>,
 }
 
 impl Filter {
@@ -52,6 +55,8 @@ impl Filter {
                 "support" => filter.support = Some(word(name, value, support_of)?),
                 "held" => filter.held = Some(word(name, value, |v| v.parse().ok())?),
                 "pending" => filter.pending = Some(word(name, value, |v| v.parse().ok())?),
+                "trustsKey" => filter.trusts = Some(key_id(value)?),
+                "lacksKey" => filter.lacks = Some(key_id(value)?),
                 _ => return Ok(false),
             }
             Ok(true)
@@ -78,9 +83,22 @@ impl Filter {
             && self.status.is_none_or(|status| {
                 status == presence(executor.last_seen_at, now, app.rules.heartbeat_timeout_ms)
             })
+            && self.takes_keys(executor.trusted_keys.as_deref())
             && has_all(&self.labels, &executor.labels)
             && self.group.as_ref().is_none_or(|group| selector::takes(group, &executor.labels))
     }
+
+    /// Who does not say which keys it trusts neither trusts one nor lacks it.
+    fn takes_keys(&self, trusted: Option<&[String]>) -> bool {
+        let has = |id: &String| trusted.map(|keys| keys.contains(id));
+        self.trusts.as_ref().is_none_or(|id| has(id) == Some(true))
+            && self.lacks.as_ref().is_none_or(|id| has(id) == Some(false))
+    }
+}
+
+fn key_id(id: &str) -> Answer<String> {
+    said::key_id(id).map_err(ApiError::invalid)?;
+    Ok(id.to_owned())
 }
 
 /// `key=value`

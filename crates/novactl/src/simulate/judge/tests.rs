@@ -78,6 +78,7 @@ impl Bench {
             held: None,
             upgrade,
             preflight: Vec::new(),
+            trusted_keys: None,
         };
         let answer = SyncResponse {
             control_plane_version: "1.0.0".to_owned(),
