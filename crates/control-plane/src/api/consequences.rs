@@ -45,7 +45,7 @@ pub(crate) async fn show(
     };
     let mut instead: BTreeMap<Option<&Version>, u64> = BTreeMap::new();
     let offered = as_published(&release);
-    let all: Vec<_> = of_kind(&app, account_id, release.kind, None).collect();
+    let all: Vec<_> = of_kind(&app, account_id, release.kind).collect();
     for snapshot in &all {
         let executor = &snapshot.executor;
         found.running += u64::from(executor.current_version == release.version);

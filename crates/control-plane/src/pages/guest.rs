@@ -119,11 +119,6 @@ impl Guest {
         Ok(body.to_bytes().to_vec())
     }
 
-    /// The page this browser asked for.
-    pub(crate) fn asked(&self) -> &str {
-        &self.asked
-    }
-
     fn failed(&self, cause: impl std::fmt::Display) -> Refused {
         tracing::error!("a page cannot be made: {cause}");
         let problem = Problem {
