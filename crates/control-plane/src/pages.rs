@@ -21,6 +21,7 @@ pub(crate) mod picture;
 pub(crate) mod plans;
 pub(crate) mod refused;
 pub(crate) mod releases;
+pub(crate) mod rules;
 #[cfg(test)]
 pub(crate) mod sample;
 pub(crate) mod sign_in;

@@ -26,7 +26,7 @@ pub(crate) enum Look {
 }
 
 impl Look {
-    fn class(self) -> &'static str {
+    pub(crate) fn class(self) -> &'static str {
         match self {
             Self::First => "button first",
             Self::Plain => "button",

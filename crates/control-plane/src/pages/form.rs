@@ -36,6 +36,11 @@ impl Form {
         }
     }
 
+    /// The filters in the query of a page, which are a form too.
+    pub(crate) fn of_query(query: Option<&str>) -> Self {
+        Self { fields: form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect() }
+    }
+
     /// The token of the session.
     pub(crate) fn csrf(&self) -> Option<&str> {
         self.text("csrf")
