@@ -39,6 +39,20 @@ impl Browser {
         self.driver.open(&format!("{}{path}", self.site));
     }
 
+    /// Marks the page, so that it is known whether it was loaded again since.
+    pub fn mark(&self) {
+        self.driver.run("window.isMarked = true", &[]).unwrap();
+    }
+
+    /// It was not loaded again since it was marked.
+    pub fn is_marked(&self) -> bool {
+        self.driver.run("return window.isMarked === true", &[]) == Ok(json!(true))
+    }
+
+    pub fn reload(&self) {
+        self.driver.refresh();
+    }
+
     /// Where it is: path and query.
     pub fn place(&self) -> String {
         let place = self.driver.run("return location.pathname + location.search", &[]);
@@ -95,6 +109,23 @@ impl Browser {
         self.driver.find(FIND, &[json!(what), json!(name)])
     }
 
+    /// The same, in the row, or the group of fields, that says this.
+    #[track_caller]
+    pub fn find_within(&self, row: &str, what: &str, name: &str) -> Element {
+        self.until(&format!("there is the {what} `{name}` where `{row}` stands"), || {
+            self.driver.find(FIND, &[json!(what), json!(name), json!(row)])
+        })
+    }
+
+    /// Presses a button of the row that says this.
+    #[track_caller]
+    pub fn press_button_of(&self, row: &str, button: &str) {
+        self.until(&format!("the button `{button}` where `{row}` stands can be pressed"), || {
+            let button = self.driver.find(FIND, &[json!("button"), json!(button), json!(row)])?;
+            self.driver.click(&button).ok()
+        });
+    }
+
     #[track_caller]
     pub fn follow(&self, link: &str) {
         self.click("link", link);
@@ -116,11 +147,26 @@ impl Browser {
     /// Types into a field, in place of what is there.
     #[track_caller]
     pub fn fill(&self, field: &str, text: &str) {
-        self.until(&format!("the field `{field}` can be typed into"), || {
-            let field = self.found("field", field)?;
-            self.driver.clear(&field).ok()?;
-            self.driver.type_into(&field, text).ok()
-        });
+        self.type_into(&self.find("field", field), field, text);
+    }
+
+    /// The same, in the group that says this.
+    #[track_caller]
+    pub fn fill_within(&self, group: &str, field: &str, text: &str) {
+        self.type_into(&self.find_within(group, "field", field), field, text);
+    }
+
+    #[track_caller]
+    fn type_into(&self, element: &Element, field: &str, text: &str) {
+        let typed = self.driver.clear(element).and_then(|()| self.driver.type_into(element, text));
+        typed.unwrap_or_else(|e| panic!("`{field}` can be typed into: {e}"));
+    }
+
+    /// Sets a field of date and time, which every browser lets people type in another way.
+    #[track_caller]
+    pub fn fill_time(&self, field: &str, time: &str) {
+        let element = self.find("field", field);
+        self.driver.run("arguments[0].value = arguments[1]", &[element.as_argument(), json!(time)]).unwrap();
     }
 
     /// Ticks a box, or chooses one of several.
@@ -132,11 +178,21 @@ impl Browser {
     /// Takes what is called so in a list to choose from.
     #[track_caller]
     pub fn choose(&self, field: &str, option: &str) {
-        let element = self.find("field", field);
+        self.take(&self.find("field", field), field, option);
+    }
+
+    /// The same, in the group that says this.
+    #[track_caller]
+    pub fn choose_within(&self, group: &str, field: &str, option: &str) {
+        self.take(&self.find_within(group, "field", field), field, option);
+    }
+
+    #[track_caller]
+    fn take(&self, element: &Element, field: &str, option: &str) {
         // As with the keyboard: what is typed is what it goes to.
-        self.driver.type_into(&element, option).unwrap();
+        self.driver.type_into(element, option).unwrap();
         let script = "return [...arguments[0].selectedOptions].map(it => it.text.trim()).join()";
-        let chosen = self.about(script, &element);
+        let chosen = self.about(script, element);
         assert!(chosen.as_str().is_some_and(|chosen| chosen.starts_with(option)), "{field} is {chosen}");
     }
 
@@ -175,6 +231,13 @@ impl Browser {
     /// Something that this selects has the focus.
     pub fn is_focused(&self, selector: &str) -> bool {
         let script = "return document.activeElement.matches(arguments[0])";
+        self.driver.run(script, &[json!(selector)]) == Ok(json!(true))
+    }
+
+    /// What this selects is there for the eyes.
+    pub fn is_shown(&self, selector: &str) -> bool {
+        let script = "return document.querySelector(arguments[0])?.checkVisibility({ visibilityProperty: true, \
+             opacityProperty: true }) === true";
         self.driver.run(script, &[json!(selector)]) == Ok(json!(true))
     }
 

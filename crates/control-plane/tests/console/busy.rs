@@ -33,7 +33,7 @@ pub fn busy() -> Scene {
 fn hosts() -> Vec<Host> {
     let berlin = &[("site", "berlin"), ("ring", "standard")];
     let potsdam = &[("site", "potsdam"), ("ring", "standard")];
-    let mut hosts = vec![
+    vec![
         Host::new("berlin-01", "1.0.0", "stable", berlin),
         Host::new("berlin-02", "1.0.0", "stable", berlin).failing(CRASH),
         Host::new("berlin-03", "1.0.0", "stable", berlin).until(Stage::Download),
@@ -49,23 +49,13 @@ fn hosts() -> Vec<Host> {
         Host::new("lab-02", "1.0.0", "dev", &[("site", "lab")]).held("frozen for the audit"),
         Host::new("attic-01", "1.0.0", "stable", &[("site", "attic")]),
         Host::new("free-01", "1.0.0", "stable", &[("site", "free")]),
-    ];
-    let waves: [(&[(&str, &str)], [&'static str; 2]); 3] = [
-        (&[("wave", "canary")], ["canary-01", "canary-02"]),
-        (&[("wave", "early")], ["early-01", "early-02"]),
-        (&[("wave", "brittle")], ["brittle-01", "brittle-02"]),
-    ];
-    for (labels, names) in waves {
-        hosts.extend(names.map(|name| Host::new(name, "1.0.0", "stable", labels)));
-    }
-    for host in &mut hosts {
-        match host.name {
-            "early-01" | "early-02" => host.until = Stage::Verify,
-            "brittle-01" | "brittle-02" => host.fails = Some(CRASH),
-            _ => {}
-        }
-    }
-    hosts
+        Host::new("canary-01", "1.0.0", "stable", &[("wave", "canary")]),
+        Host::new("canary-02", "1.0.0", "stable", &[("wave", "canary")]),
+        Host::new("early-01", "1.0.0", "stable", &[("wave", "early")]).until(Stage::Verify),
+        Host::new("early-02", "1.0.0", "stable", &[("wave", "early")]).until(Stage::Verify),
+        Host::new("brittle-01", "1.0.0", "stable", &[("wave", "brittle")]).failing(CRASH),
+        Host::new("brittle-02", "1.0.0", "stable", &[("wave", "brittle")]).failing(CRASH),
+    ]
 }
 
 fn releases(scene: &Scene) {

@@ -1,30 +1,31 @@
-// What a person finds on a page: something visible, by what it is and what it is called. The topmost dialog, where one is
-// open, is all there is. Called with [what, name]; returns the element or null.
-const [what, name] = arguments;
-const open = [...document.querySelectorAll("dialog[open]")].pop();
-const root = open ?? document;
+// What a person finds on a page: something visible, by what it is and what it is called, perhaps in the row or the group
+// that says something. The topmost dialog, where one is open, is all there is. Called with [what, name, within]; returns the
+// element or null.
+const [what, name, within] = arguments;
 const said = (text) => text.replace(/\s+/g, " ").trim();
 const visible = (it) => it.checkVisibility({ visibilityProperty: true }) && it.getClientRects().length > 0;
 const called = (it) => {
-  const by = it.getAttribute("aria-labelledby");
-  const labels = by ? by.split(/\s+/).map((id) => document.getElementById(id)?.textContent ?? "") : [];
-  const label = it.getAttribute("aria-label") || labels.join(" ") || it.innerText || it.value || "";
-  return said(label);
+  const by = (it.getAttribute("aria-labelledby") ?? "").split(/\s+/).filter(Boolean);
+  const labels = by.map((id) => document.getElementById(id)?.textContent ?? "").join(" ");
+  return said(it.getAttribute("aria-label") || labels || it.innerText || it.value || "");
 };
-const fields = (it) => [...(it.labels ?? [])].map((label) => said(label.innerText)).concat(called(it));
 const kinds = {
-  link: { of: "a[href], summary", names: (it) => [called(it)] },
-  button: { of: "button, input[type=submit], a.button, [role=button], summary", names: (it) => [called(it)] },
-  field: { of: "input:not([type=hidden]), select, textarea", names: fields },
-  heading: { of: "h1, h2, h3", names: (it) => [called(it)] },
-  alert: { of: "[role=alert]", names: (it) => [said(it.innerText)] },
-  row: { of: "tbody tr, li", names: (it) => [called(it)] },
+  link: ["a[href], summary", (it) => [called(it)]],
+  button: ["button, input[type=submit], a.button, [role=button], summary", (it) => [called(it)]],
+  field: ["input:not([type=hidden]), select, textarea", (it) => [...(it.labels ?? []), it].map(called)],
+  heading: ["h1, h2, h3, legend", (it) => [called(it)]],
+  alert: ["[role=alert]", (it) => [called(it)]],
+  row: ["tr, li, dl > *, fieldset", (it) => [called(it)]],
 };
-const kind = kinds[what];
-const all = [...root.querySelectorAll(kind.of)].filter((it) => visible(it) || it.matches("input[type=file]"));
-const wanted = said(name);
-const starts = (its) => its.startsWith(wanted);
-const has = (its) => its.includes(wanted);
-const exactly = all.find((it) => kind.names(it).includes(wanted));
-if (what === "row") return all.find((it) => kind.names(it).some(has)) ?? null;
-return exactly ?? all.find((it) => kind.names(it).some(starts)) ?? null;
+const find = (root, what, wanted, fits) => {
+  const [selector, names] = kinds[what];
+  const all = [...root.querySelectorAll(selector)].filter((it) => visible(it) || it.type === "file");
+  return all.find((it) => names(it).some((name) => fits(name, wanted)));
+};
+const dialog = [...document.querySelectorAll("dialog[open]")].pop();
+const has = (name, wanted) => name.includes(wanted);
+const root = within ? find(dialog ?? document, "row", said(within), has) : dialog ?? document;
+const is = (name, wanted) => name === wanted;
+const begins = (name, wanted) => name.startsWith(wanted);
+const found = root && (find(root, what, said(name), is) ?? find(root, what, said(name), what === "row" ? has : begins));
+return found ?? null;

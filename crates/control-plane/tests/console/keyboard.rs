@@ -1,6 +1,7 @@
 //! Without a mouse.
 
-use crate::browser::{Browser, ENTER, TAB};
+use crate::browser::{Browser, ENTER, ESCAPE, TAB};
+use crate::fleet::Host;
 use crate::scene::{PASSWORD, Scene};
 
 #[test]
@@ -35,4 +36,38 @@ fn the_keyboard_reaches_the_content_and_every_room() {
     ] {
         assert!(reached.iter().any(|name| name.starts_with(room)), "{room} is among {reached:?}");
     }
+}
+
+#[test]
+#[ignore = "make test-ui"]
+fn escape_closes_what_was_opened_and_a_locked_button_says_why_when_it_is_reached() {
+    let scene = Scene::with(vec![Host::new("berlin-01", "1.0.0", "stable", &[])]);
+    scene.person("eve", "editor", false);
+    let browser = Browser::at(scene.url());
+    browser.sign_in("eve", PASSWORD);
+
+    browser.open(&format!("/executors/{}", scene.executor("berlin-01")));
+    tab_to(&browser, "Request");
+    browser.driver.press(ENTER);
+    browser.until("a dialog is open", || browser.is_focused("dialog[open] *, dialog[open]").then_some(()));
+    browser.find("heading", "berlin-01: 1.0.0 → 1.1.0");
+    browser.driver.press(ESCAPE);
+    browser.until("the dialog is shut", || (!browser.is_focused("dialog *")).then_some(()));
+    assert_eq!(browser.focused(), "Request");
+
+    browser.open("/releases/");
+    tab_to(&browser, "Publish a release");
+    browser.until("the reason is shown", || {
+        browser.is_shown("[role=button][aria-disabled=true]:focus + .why").then_some(())
+    });
+}
+
+fn tab_to(browser: &Browser, name: &str) {
+    for _ in 0..80 {
+        browser.driver.press(TAB);
+        if browser.focused() == name {
+            return;
+        }
+    }
+    panic!("`{name}` is not reached with the keyboard:\n{}", browser.text());
 }

@@ -2,19 +2,23 @@
 //! that sync. `make test` walks the first way; `make test-ui` walks them all.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as expected")]
-#![expect(dead_code, reason = "some of it is for walks that are not there yet")]
 
 mod axe;
 mod browser;
 mod busy;
+mod first_steps;
 mod fleet;
 mod keyboard;
 mod pages;
 mod pictures;
+mod planning;
+mod publishing;
+mod roles;
 mod scene;
 #[expect(dead_code, reason = "nobody kills it here")]
 #[path = "../killed/server.rs"]
 mod server;
 mod sign_in;
+mod steering;
 mod webdriver;
 mod without_scripts;

@@ -30,7 +30,7 @@ pub struct WebDriver {
     // In this order: the driver ends before its folder goes.
     _driver: Guarded,
     _stdout: Lines<BufReader<ChildStdout>>,
-    profile: TempDir,
+    _profile: TempDir,
 }
 
 /// Something on a page.
@@ -85,16 +85,15 @@ impl WebDriver {
         let sessions = format!("http://127.0.0.1:{port}/session");
         let begun = answered(http.post(&sessions).send(wanted.to_string())).expect("chromium starts");
         let session = format!("{sessions}/{}", begun["sessionId"].as_str().unwrap());
-        Self { http, session, _driver: driver, _stdout: stdout, profile }
-    }
-
-    /// A folder that goes with the browser.
-    pub fn folder(&self) -> &std::path::Path {
-        self.profile.path()
+        Self { http, session, _driver: driver, _stdout: stdout, _profile: profile }
     }
 
     pub fn open(&self, url: &str) {
         self.must("url", &json!({"url": url}));
+    }
+
+    pub fn refresh(&self) {
+        self.must("refresh", &json!({}));
     }
 
     /// What a script in the page returns; the error where it cannot be run, as while another page loads.
