@@ -188,12 +188,11 @@ impl Browser {
     }
 
     #[track_caller]
-    fn take(&self, element: &Element, field: &str, option: &str) {
-        // As with the keyboard: what is typed is what it goes to.
-        self.driver.type_into(element, option).unwrap();
-        let script = "return [...arguments[0].selectedOptions].map(it => it.text.trim()).join()";
-        let chosen = self.about(script, element);
-        assert!(chosen.as_str().is_some_and(|chosen| chosen.starts_with(option)), "{field} is {chosen}");
+    fn take(&self, element: &Element, field: &str, wanted: &str) {
+        let script = "return [...arguments[0].options].find((it) => it.text.trim().startsWith(arguments[1]))";
+        let option = self.driver.find(script, &[element.as_argument(), json!(wanted)]);
+        let option = option.unwrap_or_else(|| panic!("`{field}` can be `{wanted}`"));
+        self.driver.click(&option).unwrap();
     }
 
     /// Hands a file to a field.
