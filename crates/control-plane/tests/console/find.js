@@ -3,7 +3,8 @@
 // element or null.
 const [what, name, within] = arguments;
 const said = (text) => text.replace(/\s+/g, " ").trim();
-const visible = (it) => it.checkVisibility({ visibilityProperty: true }) && it.getClientRects().length > 0;
+const visible = (it) => it.checkVisibility({ visibilityProperty: true }) && it.getClientRects().length > 0
+  && getComputedStyle(it).clipPath === "none";
 const called = (it) => {
   const by = (it.getAttribute("aria-labelledby") ?? "").split(/\s+/).filter(Boolean);
   const labels = by.map((id) => document.getElementById(id)?.textContent ?? "").join(" ");

@@ -20,6 +20,19 @@ const LINKS: &str = "return [...document.querySelectorAll('a[href]')]
     .map(({ pathname, search }) => pathname + search)";
 const SIDEWAYS: &str = "const { scrollWidth, clientWidth } = document.documentElement;
     return scrollWidth > clientWidth + 1 ? scrollWidth + ' in ' + clientWidth : null";
+/// Locked buttons whose reason does not show whole once they are reached.
+const HIDDEN_REASONS: &str = "const hidden = [];
+    for (const it of document.querySelectorAll('[role=button][aria-disabled=true]')) {
+        it.scrollIntoView({ block: 'center' });
+        it.focus();
+        const why = it.parentElement.querySelector('.why');
+        const { left, right, bottom } = why.getBoundingClientRect();
+        const shown = document.elementFromPoint((left + right) / 2, bottom - 3);
+        if (left < 0 || right > innerWidth || !why.contains(shown)) hidden.push(it.innerText);
+    }
+    document.activeElement.blur();
+    scrollTo(0, 0);
+    return hidden.join();";
 
 #[test]
 #[ignore = "it takes minutes: make test-ui"]
@@ -39,6 +52,9 @@ fn every_page_can_be_used_by_everybody_wide_and_narrow_light_and_dark() {
             wrong.extend(found.map(|violation| format!("{scheme} {width} {violation}")));
             let sideways = browser.driver.run(SIDEWAYS, &[]).unwrap();
             wrong.extend(sideways.as_str().map(|wide| format!("{width} {page}: it is {wide} wide")));
+            let hidden = browser.driver.run(HIDDEN_REASONS, &[]).unwrap();
+            let hidden = hidden.as_str().filter(|hidden| !hidden.is_empty());
+            wrong.extend(hidden.map(|names| format!("{width} {page}: not seen is why {names} is locked")));
         }
         browser.driver.prefer("light");
         browser.driver.resize(1280, 900);

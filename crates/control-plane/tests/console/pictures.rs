@@ -13,15 +13,15 @@ const MOST_BYTES: usize = 150 * 1024;
 
 /// Name, page, width and height, light or dark.
 const PICTURES: [(&str, &str, (u32, u32), &str); 10] = [
-    ("overview", "/", (1280, 900), "light"),
-    ("overview-dark", "/", (1280, 900), "dark"),
+    ("overview", "/", (1280, 800), "light"),
+    ("overview-dark", "/", (1280, 800), "dark"),
     ("overview-narrow", "/", (400, 900), "light"),
-    ("upgrades", "/upgrades/", (1280, 900), "light"),
-    ("upgrade-on-trial", "/upgrades/{berlin-04}", (1280, 900), "light"),
+    ("upgrades", "/upgrades/", (1280, 800), "light"),
+    ("upgrade-on-trial", "/upgrades/{berlin-04}", (1280, 800), "light"),
     ("upgrade-rolled-back-narrow", "/upgrades/{berlin-02}", (400, 900), "light"),
-    ("executors", "/executors/", (1280, 900), "light"),
-    ("releases", "/releases/", (1280, 900), "light"),
-    ("plan", "/plans/{winter}", (1280, 900), "light"),
+    ("executors", "/executors/", (1280, 800), "light"),
+    ("releases", "/releases/", (1280, 800), "light"),
+    ("plan", "/plans/{winter}", (1280, 800), "light"),
     ("plan-narrow-dark", "/plans/{winter}", (400, 900), "dark"),
 ];
 
