@@ -15,6 +15,7 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
+import console
 import download
 import hashing
 import idle
@@ -22,7 +23,7 @@ import restart
 from figures import shell
 
 FLAGS = (
-    "bench", "agent", "pid",
+    "bench", "agent", "pid", "control-plane",
     # What people have: the control plane, the keys, the releases; the artifact prints the next version, not
     # the unlike one.
     "origin", "token", "target", "secret-key", "public-key", "download-url",
@@ -56,6 +57,7 @@ def main():
     download.download(asked, figures)
     download.memory(asked, figures)
     restart.restart(asked, figures)
+    console.console(asked, figures)
 
     raw["machine"]["load_average_after"] = os.getloadavg()[0]
     folder = Path("target/bench") / now.strftime("%Y-%m-%dT%H-%M-%SZ")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# `make bench`: how big, how hungry and how fast the shipped agent is, each figure beside its budget. The agent is the
-# one that ships (profile, target), and it syncs as on a host: over https, by name, through a real nginx. What needs a
-# systemd has one: a host of the laboratory, so this runs as root.
+# `make bench`: how big, how hungry and how fast the shipped agent is, and how soon the console shows a large fleet, each
+# figure beside its budget. The agent is the one that ships (profile, target), and it syncs as on a host: over https, by
+# name, through a real nginx. What needs a systemd has one: a host of the laboratory, so this runs as root.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -226,7 +226,7 @@ minisign -S -s "$KEYS/../secret/lab.key" -t "kind:agent version:$next target:$TA
 # Without the environment: a proxy or a watchdog of whoever runs this is not for this agent.
 start env -i "$bench/novacula-agent" run --config "$here/agent.toml" 2>"$bench/agent.log"
 pid=$!
-attend python3 -B benches/measure.py --bench "$bench" --agent "$AGENT" --pid "$pid" \
+attend python3 -B benches/measure.py --bench "$bench" --agent "$AGENT" --pid "$pid" --control-plane "$CONTROL_PLANE" \
     --origin "$origin" --token "$token" --target "$TARGET" --secret-key "$KEYS/../secret/lab.key" \
     --public-key "$KEYS/lab.pub" --download-url "http://127.0.0.1:$http_port/artifact" \
     --version "$version" --next-version "$next" --next-agent "$(part new)" \

@@ -51,7 +51,7 @@ pub(super) async fn send(visitor: Visitor, Path(id): Path<String>, form: Form) -
     let asked = PreflightRequest { checks: typed.as_ref().map(names) };
     let place = format!("/executors/{}", segment(&id));
     match visitor.change::<Preflight>(&form, Method::POST, &format!("{place}/preflight"), &asked).await {
-        Ok(_) => Ok(to(&format!("{place}#checks"))),
+        Ok(_) => Ok(to(&format!("{place}#executor-checks"))),
         Err(refused) => page(&visitor, &id, Some(&refused), typed.unwrap_or_default()).await,
     }
 }

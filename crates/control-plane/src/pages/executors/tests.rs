@@ -45,7 +45,7 @@ pub(super) fn all(page: &str, selector: &str, attribute: Option<&str>) -> Vec<St
         .collect()
 }
 
-const NAMES: &str = "#found tbody th";
+const NAMES: &str = "#executors-found tbody th";
 
 #[tokio::test]
 async fn the_pages_have_every_executor_once_and_never_more_than_fifty() {
@@ -145,7 +145,7 @@ async fn what_a_host_calls_itself_is_nothing_but_text() {
     host["held"] = json!({"reason": HOSTILE, "until": null});
     control_plane.sync(&control_plane.key().await, host).await.ok();
     let listed = shown(&control_plane, "/executors/").await;
-    let place = all(&listed, "#found tbody th a", Some("href")).remove(0);
+    let place = all(&listed, "#executors-found tbody th a", Some("href")).remove(0);
     for path in [
         "/executors/?search=script".to_owned(),
         place.clone(),
@@ -159,7 +159,7 @@ async fn what_a_host_calls_itself_is_nothing_but_text() {
             "{path}"
         );
     }
-    let link = all(&listed, "#found a.tag", Some("href")).remove(0);
+    let link = all(&listed, "#executors-found a.tag", Some("href")).remove(0);
     let found = shown(&control_plane, &link).await;
     assert_eq!(all(&found, NAMES, None), [name], "a label leads to who has it");
 }

@@ -46,7 +46,7 @@ async fn a_mixed_choice_is_told_what_becomes_of_it_and_ends_in_a_batch_that_says
     let sent = send(&control_plane, "/executors/upgrade", &fields).await;
     assert_eq!(sent.status, 303);
     let batch = shown(&control_plane, sent.header("location")).await;
-    let rows = all(&batch, "#items tbody tr", None);
+    let rows = all(&batch, "#batch-items tbody tr", None);
     assert!(
         rows[0].starts_with("a Started")
             && rows[1].starts_with("b Needs a hop Requires upgrade to 2.x first."),
@@ -56,7 +56,7 @@ async fn a_mixed_choice_is_told_what_becomes_of_it_and_ends_in_a_batch_that_says
     assert_eq!(all(&batch, ".counts tbody .number", None), ["1", "1", "1"]);
     assert_eq!(all(&batch, "svg.bar", Some("aria-label")), ["1 Already there, 1 Started, 1 Needs a hop"]);
     let narrowed = shown(&control_plane, &format!("{}?outcome=needsHop", sent.header("location"))).await;
-    assert_eq!(all(&narrowed, "#items tbody th", None), ["b"]);
+    assert_eq!(all(&narrowed, "#batch-items tbody th", None), ["b"]);
     let told = control_plane.get(&format!("/api/v1{}", sent.header("location"))).await.ok();
     assert_eq!(
         (&told["concurrency"], &told["stopOnFailure"], &told["description"]),
@@ -125,6 +125,6 @@ async fn a_refused_batch_shows_the_form_again_and_an_abandoned_one_says_why() {
     assert_eq!(status, 400, "why is wanted");
     assert_eq!(send(&control_plane, &format!("{batch}/abandon"), &[("reason", "lunch")]).await.status, 303);
     let text = shown(&control_plane, &batch).await;
-    assert!(all(&text, "#state", None)[0].starts_with("Stopped Lunch. What has begun goes on."));
-    assert!(all(&text, "#top .why", None)[0].contains("what has begun goes on"));
+    assert!(all(&text, "#batch-state", None)[0].starts_with("Stopped Lunch. What has begun goes on."));
+    assert!(all(&text, "#batch-top .why", None)[0].contains("what has begun goes on"));
 }

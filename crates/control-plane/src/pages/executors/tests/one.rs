@@ -16,8 +16,12 @@ async fn the_page_says_where_it_can_go_and_what_stands_in_the_way() {
     let text = shown(&control_plane, &place).await;
     let why = control_plane.get(&format!("/api/v1{place}/explain")).await.ok();
     let sentence = crate::pages::words::sentence(why["message"].as_str().unwrap());
-    assert!(all(&text, "#why", None)[0].contains(&sentence), "{}", all(&text, "#why", None)[0]);
-    let requests = all(&text, "#where a.button", Some("href"));
+    assert!(
+        all(&text, "#executor-why", None)[0].contains(&sentence),
+        "{}",
+        all(&text, "#executor-why", None)[0]
+    );
+    let requests = all(&text, "#executor-where a.button", Some("href"));
     assert_eq!(
         requests,
         [
@@ -26,15 +30,18 @@ async fn the_page_says_where_it_can_go_and_what_stands_in_the_way() {
             format!("{place}/upgrade?targetVersion=0.9.0"),
         ]
     );
-    assert_eq!(all(&text, "#where .locked .why", None), ["Requires upgrade to 2.x first."]);
-    assert!(all(&text, "#facts", None)[0].contains("Out of support"), "the control plane is 3.0.0");
-    assert!(all(&text, "#facts", None)[0].contains("Not known here"), "nothing else ever completed there");
+    assert_eq!(all(&text, "#executor-where .locked .why", None), ["Requires upgrade to 2.x first."]);
+    assert!(all(&text, "#executor-facts", None)[0].contains("Out of support"), "the control plane is 3.0.0");
+    assert!(
+        all(&text, "#executor-facts", None)[0].contains("Not known here"),
+        "nothing else ever completed there"
+    );
 
     control_plane.wait_ms(60_000);
     let offline = shown(&control_plane, &place).await;
-    assert!(all(&offline, "#where a.button", None).is_empty());
+    assert!(all(&offline, "#executor-where a.button", None).is_empty());
     assert!(
-        all(&offline, "#where .locked .why", None)
+        all(&offline, "#executor-where .locked .why", None)
             .contains(&"It is offline; look after its host first.".to_owned())
     );
 }
@@ -87,8 +94,11 @@ async fn a_request_asks_for_what_the_form_says_and_keeps_what_was_typed_when_it_
     assert_eq!(status, 409);
     assert_eq!(all(&refused, "[role=alert]", None).len(), 1, "{refused}");
     let text = shown(&control_plane, &format!("/executors/{id}")).await;
-    assert!(all(&text, "#why a[data-drawer]", Some("href"))[0].starts_with("/upgrades/"));
-    assert!(all(&text, "#where .why", None)[0].starts_with("It has an upgrade to 1.1.0 that has not ended"));
+    assert!(all(&text, "#executor-why a[data-drawer]", Some("href"))[0].starts_with("/upgrades/"));
+    assert!(
+        all(&text, "#executor-where .why", None)[0]
+            .starts_with("It has an upgrade to 1.1.0 that has not ended")
+    );
 }
 
 #[tokio::test]
@@ -119,7 +129,7 @@ async fn labels_are_given_changed_and_taken_back() {
         "what is as its host says is not said again"
     );
     let text = shown(&control_plane, &format!("/executors/{id}")).await;
-    assert!(all(&text, "#labels", None)[0].contains("canary said by people; its host says prod"));
+    assert!(all(&text, "#executor-labels", None)[0].contains("canary said by people; its host says prod"));
     let back = [("key", "ring"), ("value", "canary"), ("key", "site"), ("value", "y"), ("back", "ring")];
     assert_eq!(send(&control_plane, &place, &back).await.status, 303);
     assert_eq!(ours().await, json!({"site": "y"}));
@@ -144,9 +154,13 @@ async fn the_history_leads_back_to_what_completed() {
     assert_eq!((status.as_u16(), all(&busy, "[role=alert]", None).len()), (409, 1));
     control_plane.sync(&key, reported("host-1", "1.1.0", &upgrade, "COMPLETED", "COMPLETED")).await.ok();
     let text = shown(&control_plane, &format!("/executors/{id}")).await;
-    assert_eq!(all(&text, "#history a.button", Some("href")), [format!("{place}?targetRevision=1")]);
-    assert!(all(&text, "#history .why", None).contains(&"It runs this version.".to_owned()));
-    assert!(all(&text, "#facts", None)[0].contains("Probably 1.0.0"), "{}", all(&text, "#facts", None)[0]);
+    assert_eq!(all(&text, "#executor-history a.button", Some("href")), [format!("{place}?targetRevision=1")]);
+    assert!(all(&text, "#executor-history .why", None).contains(&"It runs this version.".to_owned()));
+    assert!(
+        all(&text, "#executor-facts", None)[0].contains("Probably 1.0.0"),
+        "{}",
+        all(&text, "#executor-facts", None)[0]
+    );
     let asks = shown(&control_plane, &format!("{place}?targetRevision=1")).await;
     assert!(asks.contains("It goes back to revision 1."));
     let sent = send(&control_plane, &place, &[("targetRevision", "1"), ("description", "slow")]).await;
@@ -162,17 +176,17 @@ async fn a_host_is_asked_for_checks_and_its_answers_are_shown() {
     let (key, id) = control_plane.executor("host-1", "1.0.0").await;
     let place = format!("/executors/{id}/preflight");
     let asked = send(&control_plane, &place, &[("checks", " disk_space  clock ")]).await;
-    assert_eq!(asked.header("location"), format!("/executors/{id}#checks"));
+    assert_eq!(asked.header("location"), format!("/executors/{id}#executor-checks"));
     let text = shown(&control_plane, &format!("/executors/{id}")).await;
     assert!(
-        all(&text, "#checks", None)[0].contains("clock, disk_space")
-            || all(&text, "#checks", None)[0].contains("disk_space, clock")
+        all(&text, "#executor-checks", None)[0].contains("clock, disk_space")
+            || all(&text, "#executor-checks", None)[0].contains("disk_space, clock")
     );
     let mut answer = said("host-1", "1.0.0");
     answer["preflight"] = json!([{"check": "clock", "ok": false, "note": "an hour off"}]);
     control_plane.sync(&key, answer).await.ok();
     let text = shown(&control_plane, &format!("/executors/{id}")).await;
-    assert!(all(&text, "#checks tbody tr", None)[0].contains("Would stop an upgrade an hour off"));
+    assert!(all(&text, "#executor-checks tbody tr", None)[0].contains("Would stop an upgrade an hour off"));
     let (status, _) = page(&send(&control_plane, &place, &[("checks", "no/name")]).await);
     assert_eq!(status, 400);
 }
