@@ -39,7 +39,12 @@ pub(crate) struct OverviewPage {
     pub versions: Vec<Versions>,
     pub over_time: Timeline,
     pub plans: Vec<PlanInBrief>,
+    /// Plans that have not ended and are not shown.
+    pub more_plans: u64,
 }
+
+/// More are found behind a link.
+const PLANS: usize = 10;
 
 /// A number that leads to what it counts.
 pub(crate) struct Figure {
@@ -71,7 +76,8 @@ async fn show(visitor: Visitor) -> Result<Response, Refused> {
         needs: needs::all(&gathered),
         versions: fleet::versions(&gathered.census, &gathered.releases),
         over_time: over_time(&gathered.days),
-        plans: gathered.plans.iter().map(plans::in_brief).collect(),
+        plans: gathered.plans.iter().take(PLANS).map(plans::in_brief).collect(),
+        more_plans: gathered.plans.len().saturating_sub(PLANS) as u64,
         first_run,
         layout,
     }))
@@ -79,33 +85,44 @@ async fn show(visitor: Visitor) -> Result<Response, Refused> {
 
 impl Gathered {
     async fn of(visitor: &Visitor) -> Result<Self, Refused> {
-        let (census, counts, attention, days, releases) = tokio::try_join!(
+        let (census, counts, attention, days, releases, plans) = tokio::try_join!(
             visitor.get("/fleet/census"),
             visitor.get("/upgrades/counts"),
             visitor.get("/upgrades/attention"),
             visitor.get("/upgrades/over-time"),
             visitor.get::<Page<Release>>("/releases?limit=100"),
-        )?;
-        // Each state by itself: however many plans came after it, one that has not ended is shown.
-        let (wanted, halted, paused, going_back, running) = tokio::try_join!(
-            plans_that_are(visitor, PlanState::ApprovalWanted),
-            plans_that_are(visitor, PlanState::Halted),
-            plans_that_are(visitor, PlanState::Paused),
-            plans_that_are(visitor, PlanState::RollingBack),
-            plans_that_are(visitor, PlanState::Running),
+            living_plans(visitor),
         )?;
         let webhooks = match visitor.cannot(Right::Administer) {
             None => visitor.get::<Page<Webhook>>("/webhooks?limit=100").await?.items,
             Some(_) => Vec::new(),
         };
-        let plans = [wanted, halted, paused, going_back, running].concat();
         Ok(Self { census, counts, attention, days, releases: releases.items, plans, webhooks })
     }
 }
 
-async fn plans_that_are(visitor: &Visitor, state: PlanState) -> Result<Vec<FleetPlan>, Refused> {
-    let state = plans::wire(state);
-    Ok(visitor.get::<Page<FleetPlan>>(&format!("/fleet/plans?state={state}&limit=20")).await?.items)
+/// Those that have not ended, what needs a person first.
+async fn living_plans(visitor: &Visitor) -> Result<Vec<FleetPlan>, Refused> {
+    const LIVING: [PlanState; 5] = [
+        PlanState::ApprovalWanted,
+        PlanState::Halted,
+        PlanState::Paused,
+        PlanState::RollingBack,
+        PlanState::Running,
+    ];
+    let all: Page<FleetPlan> = visitor.get("/fleet/plans?limit=20").await?;
+    let mut plans = all.items;
+    if all.next_cursor.is_some() {
+        // However many plans came after it, one that has not ended is shown.
+        plans = Vec::new();
+        for state in LIVING {
+            let path = format!("/fleet/plans?state={}&limit=500", plans::wire(state));
+            plans.extend(visitor.get::<Page<FleetPlan>>(&path).await?.items);
+        }
+    }
+    plans.retain(|plan| !plan.state.is_end());
+    plans.sort_by_key(|plan| LIVING.iter().position(|state| *state == plan.state));
+    Ok(plans)
 }
 
 /// The way to the first upgrade, until one has completed.
@@ -114,16 +131,22 @@ async fn first_run_of(visitor: &Visitor, gathered: &Gathered) -> Result<Option<F
     if gathered.days.iter().any(|day| day.completed > 0) {
         return Ok(None);
     }
-    let (completed, executors, any) = tokio::try_join!(
+    let (completed, online, all, any) = tokio::try_join!(
         visitor.get::<Page<Upgrade>>("/upgrades?state=completed&limit=1"),
+        visitor.get::<Page<Executor>>("/executors?status=online&limit=1"),
         visitor.get::<Page<Executor>>("/executors?limit=1"),
         visitor.get::<Page<Upgrade>>("/upgrades?limit=1"),
     )?;
     if !completed.items.is_empty() {
         return Ok(None);
     }
+    // Only one that syncs can be asked; and only the executor by itself says where it could go.
+    let executor = match online.items.iter().chain(&all.items).next() {
+        Some(one) => Some(visitor.get(&format!("/executors/{}", one.id)).await?),
+        None => None,
+    };
     let about = visitor.get("/about").await?;
-    let (executor, upgrade) = (executors.items.into_iter().next(), any.items.into_iter().next());
+    let upgrade = any.items.into_iter().next();
     Ok(Some(FirstRun::of(visitor, &about, &gathered.releases, executor, upgrade)))
 }
 

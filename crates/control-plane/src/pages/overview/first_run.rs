@@ -2,6 +2,8 @@
 
 use novacula_protocol::people::{About, Executor, Release, ReleaseStatus, Upgrade};
 
+use semver::Version;
+
 use crate::pages::visitor::Visitor;
 use crate::right::Right;
 
@@ -137,9 +139,11 @@ fn request(
     cannot: Option<String>,
 ) -> Step {
     let name = executor.map_or(NAME, |executor| executor.name.as_str());
-    let version = newest.map_or_else(|| VERSION.to_owned(), |release| release.version.to_string());
-    let runs_it = newest.zip(executor).filter(|(release, one)| one.current_version >= release.version);
-    let about = match (upgrade, runs_it) {
+    let next = executor.and_then(highest_next);
+    let version = next.or_else(|| newest.map(|release| &release.version));
+    let version = version.map_or_else(|| VERSION.to_owned(), ToString::to_string);
+    let leads_nowhere = newest.and(executor).filter(|_| next.is_none());
+    let about = match (upgrade, leads_nowhere) {
         (Some(upgrade), _) if upgrade.ended_at.is_none() => {
             format!("It is under way: {} goes to {}.", upgrade.executor_name, upgrade.target_version)
         }
@@ -149,10 +153,10 @@ fn request(
                 upgrade.executor_name, upgrade.target_version
             )
         }
-        (None, Some((release, one))) => {
+        (None, Some(one)) => {
             format!(
-                "{} runs {}: publish a release above {} first.",
-                one.name, one.current_version, release.version
+                "{} runs {}, and is offered nothing above it: publish the next release first.",
+                one.name, one.current_version
             )
         }
         (None, None) => {
@@ -174,6 +178,12 @@ fn request(
         link,
         cannot,
     }
+}
+
+/// The highest release that it can be asked to go to as it is.
+fn highest_next(executor: &Executor) -> Option<&Version> {
+    let offered = executor.available_upgrades.iter().flatten();
+    offered.filter(|one| one.allowed_as_direct_target).map(|one| &one.version).max()
 }
 
 /// An agent takes it without TLS.

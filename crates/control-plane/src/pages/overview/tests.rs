@@ -78,6 +78,7 @@ fn page_of(gathered: &Gathered) -> OverviewPage {
         versions: fleet::versions(&gathered.census, &gathered.releases),
         over_time: over_time(&gathered.days),
         plans: gathered.plans.iter().map(plans::in_brief).collect(),
+        more_plans: 7,
     }
 }
 
@@ -136,11 +137,19 @@ async fn an_empty_control_plane_leads_to_the_first_upgrade_and_ticks_off_what_is
     assert!(text_of(&page, "#needs").contains("Nothing."), "nobody is needed where nothing is");
     assert_eq!(text_of(&page, ".steps .done"), "");
 
-    control_plane.publish("1.1.0").await;
-    assert!(text_of(&see().await, ".steps .done").contains("agent 1.1.0 is published."));
+    control_plane.publish("1.0.0").await;
+    assert!(text_of(&see().await, ".steps .done").contains("agent 1.0.0 is published."));
     let (key, id) = control_plane.executor("host(1)", "1.0.0").await;
     let page = see().await;
     assert!(text_of(&page, ".steps .done").contains("host(1) syncs, and runs 1.0.0."));
+    assert!(
+        text_of(&page, "#first-run").contains("is offered nothing above it: publish the next release first.")
+    );
+    control_plane.publish("1.1.0").await;
+    let beta = control_plane.publish("1.2.0").await;
+    let path = format!("/api/v1/releases/{}", beta["id"].as_str().unwrap());
+    control_plane.patch(&path, json!({"channel": "beta"})).await.ok();
+    let page = see().await;
     let line = "novactl upgrade request 'host(1)' --target-version 1.1.0 --watch";
     assert!(text_of(&page, "#first-request").contains(line));
 
@@ -217,4 +226,54 @@ async fn what_waits_for_people_is_named_with_its_reason_and_a_viewer_is_told_why
     assert!(
         text_of(&page, "#first-run").contains("This needs the role owner, admin or editor; you are viewer.")
     );
+}
+
+/// A plan of one wave for everybody at once.
+async fn apply(control_plane: &ControlPlane, name: &str) -> String {
+    let everybody = json!({"matchExpressions": [{"key": "wave", "operator": "DoesNotExist"}]});
+    let document = json!({
+        "apiVersion": "novacula/v1", "kind": "FleetUpgradePlan", "metadata": {"name": name},
+        "spec": {
+            "targetVersion": "1.1.0",
+            "waves": [{
+                "name": "everybody", "clusterSelector": everybody, "maxInFlight": 1,
+                "validation": {"healthCheckDuration": "60s", "automated": true},
+            }],
+        },
+    });
+    let plan = control_plane.post("/api/v1/fleet/plans", document).await.ok();
+    plan["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_plan_under_way_is_shown_and_one_that_was_halted_needs_a_person() {
+    let control_plane = ControlPlane::start().await;
+    control_plane.publish("1.1.0").await;
+    for name in ["a", "b", "c", "d"] {
+        control_plane.executor(name, "1.0.0").await;
+    }
+    let plan = apply(&control_plane, "monthly").await;
+    let page = overview(&control_plane, control_plane.owner()).await;
+    let plans = text_of(&page, "#plans");
+    assert!(plans.contains("monthly to agent 1.1.0 Running"), "{plans}");
+    assert!(plans.contains("Wave 1 of 1, everybody"), "{plans}");
+    assert!(!text_of(&page, "#needs").contains("monthly"), "it goes on by itself");
+
+    let halt = json!({"reason": "the <b>disk</b> is full"});
+    control_plane.post(&format!("/api/v1/fleet/plans/{plan}/halt"), halt).await.ok();
+    // However many came after it.
+    for n in 0..21 {
+        let other = apply(&control_plane, &format!("other-{n}")).await;
+        if n < 20 {
+            control_plane
+                .post(&format!("/api/v1/fleet/plans/{other}/halt"), json!({"reason": "x"}))
+                .await
+                .ok();
+        }
+    }
+    let page = overview(&control_plane, control_plane.owner()).await;
+    let needs = text_of(&page, "#needs");
+    assert!(needs.contains("Halted fleet plans") && needs.contains("and 16 more"), "{needs}");
+    let plans = text_of(&page, "#plans");
+    assert!(plans.contains("and 12 more"), "{plans}");
 }

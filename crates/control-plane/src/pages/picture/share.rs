@@ -47,7 +47,7 @@ pub(super) fn percent(number: u64, total: u64) -> String {
 pub(super) fn round_up(number: u64) -> u64 {
     let mut unit = 1_u64;
     loop {
-        for step in [1, 2, 5] {
+        for step in [1, 2, 3, 4, 6, 8] {
             let round = unit.saturating_mul(step);
             if round >= number.max(1) {
                 return round;
@@ -107,8 +107,8 @@ mod tests {
     #[test]
     fn what_is_drawn_against_is_a_round_number() {
         assert_eq!(
-            [0, 1, 2, 3, 5, 6, 11, 21, 51, 999].map(round_up),
-            [1, 1, 2, 5, 5, 10, 20, 50, 100, 1_000]
+            [0, 1, 2, 3, 5, 7, 9, 11, 21, 34, 999].map(round_up),
+            [1, 1, 2, 3, 6, 8, 10, 20, 30, 40, 1_000]
         );
         assert_eq!(round_up(u64::MAX), u64::MAX);
     }
