@@ -163,9 +163,9 @@ pub(crate) fn between(plan: &FleetPlan, wave: &Wave) -> &'static str {
         WaveState::Passed => "passed",
         WaveState::Halted | WaveState::RollingBack | WaveState::RolledBack => "shut",
         _ if has_failed => "fails",
-        WaveState::Gate if open_approvals(plan, wave).next().is_some() => "asks you",
+        WaveState::Gate if open_approvals(plan, wave).next().is_some() => "needs approval",
         WaveState::Gate => "waits",
-        _ if open_approvals(plan, wave).next().is_some() => "a person",
+        _ if open_approvals(plan, wave).next().is_some() => "by approval",
         _ => "by itself",
     }
 }

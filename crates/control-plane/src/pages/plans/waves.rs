@@ -29,7 +29,8 @@ pub(crate) fn shown(plan: &FleetPlan, cannot: &Cannot) -> Vec<WaveShown> {
     let waves = plan.waves.iter().enumerate().map(|(index, wave)| {
         let spec = specs.get(index);
         let gates = wave.gates.iter();
-        let gates = gates.map(|gate| (gate.clone(), actions::of_gate(plan, wave, &gate.name, cannot)));
+        let gates =
+            gates.map(|gate| (read(plan, wave, gate), actions::of_gate(plan, wave, &gate.name, cannot)));
         WaveShown {
             number: index + 1,
             wave: wave.clone(),
@@ -46,6 +47,17 @@ pub(crate) fn shown(plan: &FleetPlan, cannot: &Cannot) -> Vec<WaveShown> {
         }
     });
     waves.collect()
+}
+
+/// A gate that a person opens is not asked: it waits.
+fn read(plan: &FleetPlan, wave: &Wave, gate: &Gate) -> Gate {
+    let is_open = said::open_approvals(plan, wave).any(|open| open.name == gate.name);
+    let message = match (is_open, wave.state) {
+        (true, WaveState::Gate) => "it waits for a person to approve".to_owned(),
+        (true, _) => "a person is asked when the wave has soaked".to_owned(),
+        (false, _) => gate.message.clone(),
+    };
+    Gate { message, ..gate.clone() }
 }
 
 /// What halts the wave, and what pauses it.

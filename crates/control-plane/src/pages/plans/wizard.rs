@@ -120,7 +120,8 @@ pub(super) fn may(visitor: &Visitor) -> Result<(), Refused> {
 pub(crate) async fn begin(visitor: Visitor) -> Result<Response, Refused> {
     may(&visitor)?;
     let executors: Page<Executor> = visitor.get("/executors?limit=500").await?;
-    let waves = suggested(executors.items.iter().map(|executor| &executor.labels));
+    let labels: Vec<_> = executors.items.iter().map(|executor| &executor.labels).collect();
+    let waves = suggested(&labels);
     let mut draft = Draft::of(waves);
     let page = page(&visitor, Step::Target, draft.clone()).await?;
     if let Some((kind, version)) =

@@ -106,12 +106,26 @@ fn plain(value: &Value) -> String {
     }
 }
 
+/// `90s`, `1h30m` or `25%`, which is no number to anybody.
+fn is_measure(text: &str) -> bool {
+    let is_written = text.starts_with(|c: char| c.is_ascii_digit());
+    let mut rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    if rest == "%" {
+        return is_written;
+    }
+    let is_measured = !rest.is_empty();
+    while let Some(after) = ["ms", "h", "m", "s"].iter().find_map(|unit| rest.strip_prefix(unit)) {
+        rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    }
+    is_written && is_measured && rest.is_empty() && !text.ends_with(|c: char| c.is_ascii_digit())
+}
+
 /// Bare where nobody could read it as anything else; else in quotes, as JSON has them.
 fn scalar(text: &str) -> String {
     const WORDS: [&str; 10] = ["true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan"];
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic());
     let is_bare = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'));
-    if begins && is_bare && !WORDS.contains(&text.to_ascii_lowercase().as_str()) {
+    if is_measure(text) || begins && is_bare && !WORDS.contains(&text.to_ascii_lowercase().as_str()) {
         return text.to_owned();
     }
     let quoted = Value::String(text.to_owned()).to_string();
@@ -125,4 +139,69 @@ fn scalar(text: &str) -> String {
         }
         safe
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_plan_is_written_as_people_write_it() {
+        let document: FleetUpgradePlan = serde_json::from_value(json!({
+            "apiVersion": "novacula/v1", "kind": "FleetUpgradePlan", "metadata": {"name": "monthly"},
+            "spec": {"targetVersion": "1.34", "waves": [{
+                "name": "canary", "canary": 1, "maxInFlight": "25%",
+                "clusterSelector": {"matchExpressions": [{"key": "ring", "operator": "NotIn", "values": ["no", "b c"]}]},
+                "validation": {"healthCheckDuration": "90m", "automated": true},
+                "gates": [{"type": "http", "url": "https://x.example/"}, {"type": "approval"}],
+            }]},
+        }))
+        .unwrap();
+        let expected = r#"apiVersion: novacula/v1
+kind: FleetUpgradePlan
+metadata:
+  name: monthly
+spec:
+  targetVersion: "1.34"
+  executorKind: agent
+  waves:
+    - name: canary
+      clusterSelector:
+        matchExpressions:
+          - key: ring
+            operator: NotIn
+            values:
+              - "no"
+              - b c
+      canary: 1
+      maxInFlight: 25%
+      validation:
+        healthCheckDuration: 1h30m
+        automated: true
+      gates:
+        - type: http
+          blocking: true
+          url: "https://x.example/"
+        - type: approval
+"#;
+        let expected = expected.replace("- b c", "- \"b c\"");
+        assert_eq!(of(&document), expected);
+        assert_eq!(FleetUpgradePlan::read(&expected), Ok(document));
+    }
+
+    #[test]
+    fn what_could_be_read_as_anything_but_a_text_stands_in_quotes() {
+        for bare in ["a", "canary-1", "1h", "1h30m", "100ms", "25%", "novacula/v1"] {
+            assert_eq!(scalar(bare), bare);
+        }
+        for quoted in
+            ["", "1", "1.5", "1e3", "0x1f", "yes", "Null", "1h3", "%", "m", "-", "a b", "a:", "~", "1d1"]
+        {
+            let is_word = quoted == "m";
+            assert_eq!(scalar(quoted).starts_with('"'), !is_word, "{quoted}");
+        }
+        assert_eq!(scalar("a\u{85}\u{2028}\u{7f}\"\\\n"), r#""a\u0085\u2028\u007f\"\\\n""#);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use novacula_protocol::people::{Operator, Requirement, Selector};
+use novacula_protocol::people::Selector;
 
 use super::WaveDraft;
 
@@ -16,22 +16,14 @@ const MOST: usize = 4;
 /// Who has this label stays where it is, as long as nobody says otherwise.
 const HOLD_BACK: &str = "hold-back";
 
-/// One wave for each value of a label that looks as if it were made for that, the last for everybody else; where there is
-/// no such label, one wave of everybody that is not held back, with a canary.
-pub(crate) fn suggested<'a>(
-    labels: impl IntoIterator<Item = &'a BTreeMap<String, String>>,
-) -> Vec<WaveDraft> {
-    let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for labels in labels {
-        for (key, value) in labels {
-            values.entry(key).or_default().insert(value);
-        }
-    }
-    let parting = KEYS.into_iter().find_map(|key| values.get(key).map(|values| (key, values)));
-    match parting {
-        Some((key, values)) => by_label(key, values),
-        None => vec![everybody()],
-    }
+/// One wave for each value of a label that looks as if it were made for that, and everybody is in one of them; where
+/// there is no such label, one wave of everybody that is not held back, with a canary.
+pub(crate) fn suggested(labels: &[&BTreeMap<String, String>]) -> Vec<WaveDraft> {
+    let parting = KEYS.into_iter().find(|key| labels.iter().any(|labels| labels.contains_key(*key)));
+    let values: Vec<_> =
+        parting.iter().flat_map(|key| labels.iter().map(|labels| labels.get(*key))).collect();
+    let waves = parting.map(|key| by_label(key, &values)).unwrap_or_default();
+    if waves.is_empty() { vec![everybody()] } else { waves }
 }
 
 fn everybody() -> WaveDraft {
@@ -47,24 +39,27 @@ fn first() -> WaveDraft {
     wave
 }
 
-fn by_label(key: &str, values: &BTreeSet<&str>) -> Vec<WaveDraft> {
+/// The values of all executors, of those too that have not got the label.
+fn by_label(key: &str, values: &[Option<&String>]) -> Vec<WaveDraft> {
     let early = |value: &str| EARLY.iter().position(|known| *known == value);
-    let mut order: Vec<&str> = values.iter().copied().filter(|value| fits(key, value)).collect();
+    let known: BTreeSet<&str> = values.iter().flatten().map(|value| value.as_str()).collect();
+    let mut order: Vec<&str> = known.into_iter().filter(|value| fits(key, value)).collect();
     order.sort_by_key(|value| (early(value).unwrap_or(EARLY.len()), *value));
-    order.truncate(MOST - 1);
-    let mut waves: Vec<_> = order.iter().map(|value| named(value, &format!("{key}={value}"))).collect();
-    let others = Selector {
-        match_expressions: vec![Requirement {
-            key: key.to_owned(),
-            operator: Operator::NotIn,
-            values: order.iter().map(|value| (*value).to_owned()).collect(),
-        }],
-        ..Selector::default()
-    };
-    if order.is_empty() {
-        return vec![everybody()];
+    order.truncate(MOST);
+    let is_known = |value: &Option<&String>| value.is_some_and(|value| order.contains(&value.as_str()));
+    let has_others = !values.iter().all(is_known);
+    if has_others {
+        order.truncate(MOST - 1);
     }
-    waves.push(named("rest", &others.to_string()));
+    // The last wave takes everybody else, whoever comes with whatever label: a wave of nobody would hold the plan up.
+    let last = if has_others { Some("rest") } else { order.pop() };
+    let mut waves: Vec<_> = order.iter().map(|value| named(value, &format!("{key}={value}"))).collect();
+    let Some(last) = last.filter(|_| !waves.is_empty()) else { return Vec::new() };
+    let others = match order.as_slice() {
+        [one] => format!("{key}!={one}"),
+        several => format!("{key} notin ({})", several.join(",")),
+    };
+    waves.push(named(last, &others));
     waves[0].set("canary", "1");
     waves
 }

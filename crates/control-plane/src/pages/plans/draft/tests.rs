@@ -185,11 +185,13 @@ fn waves_are_suggested_from_the_labels_that_are_there() {
         (&[][..], "fleet: !hold-back"),
         (&[&[("site", "berlin")][..]], "fleet: !hold-back"),
         (canary_prod, "canary: ring=canary; prod: ring=prod; rest: ring notin (canary,prod)"),
+        (&canary_prod[..2], "canary: ring=canary; prod: ring!=canary"),
+        (&canary_prod[..1], "fleet: !hold-back"),
         (env, "test: env=test; dev: env=dev; staging: env=staging; rest: env notin (test,dev,staging)"),
         (&[&[("wave", "a)b")][..]], "fleet: !hold-back"),
     ] {
         let labels = labels(all);
-        let waves = suggested(&labels);
+        let waves = suggested(&labels.iter().collect::<Vec<_>>());
         let said: Vec<_> =
             waves.iter().map(|wave| format!("{}: {}", wave.text("name"), wave.text("labels"))).collect();
         assert_eq!(said.join("; "), expected);
@@ -202,6 +204,10 @@ fn waves_are_suggested_from_the_labels_that_are_there() {
             let taken =
                 waves.filter(|wave| crate::selector::takes(wave.cluster_selector.as_ref().unwrap(), labels));
             assert_eq!(taken.count(), 1, "nobody is in two waves or in none: {labels:?}");
+        }
+        for wave in document.spec.waves.iter().filter(|_| !labels.is_empty()) {
+            let selector = wave.cluster_selector.as_ref().unwrap();
+            assert!(labels.iter().any(|labels| crate::selector::takes(selector, labels)), "a wave of nobody");
         }
     }
 }

@@ -1,20 +1,28 @@
 //! Every page renders, with something hostile wherever people or executors may write.
 
+use axum::http::StatusCode;
 use novacula_protocol::people::{
-    Action as Deed, Activity, Approval, ExecutorGroup, FleetPlan, FleetUpgradePlan, Gate, GateOutcome,
-    MemberOutcome, PlanMember, PlanState, Selector, Wave, WaveCounts, WaveState,
+    Action as Deed, Activity, Approval, Checked, DryMember, DryWave, ExecutorGroup, FleetPlan,
+    FleetUpgradePlan, Gate, GateOutcome, MemberOutcome, PlanDryRun, PlanMember, PlanState, Presence,
+    Selector, Wave, WaveCounts, WaveState,
 };
 use novacula_protocol::spec::Kind;
+use novacula_protocol::sync::PreflightResult;
 use serde_json::json;
 
 use crate::pages::action::{Action, Look};
+use crate::pages::form::Form;
 use crate::pages::layout::Room;
 use crate::pages::plans::actions::{self, Cannot};
+use crate::pages::plans::draft::{Draft, Place};
+use crate::pages::plans::dry_run::DryRunShown;
+use crate::pages::plans::expert::ExpertPage;
 use crate::pages::plans::groups::{DeletePage, GroupPage, GroupShown, GroupsPage};
 use crate::pages::plans::list::{Asked, ListPage};
 use crate::pages::plans::members::Members;
 use crate::pages::plans::show::{PlanPage, pictures};
 use crate::pages::plans::steer::{About, SteerPage, Verb};
+use crate::pages::plans::wizard::{Refusal, Step, WizardPage};
 use crate::pages::plans::{waves, yaml};
 use crate::pages::sample::{HOSTILE, check, layout, now};
 
@@ -231,4 +239,98 @@ fn groups_render() {
         check("a group", &page);
     }
     check("delete", &DeletePage { layout: layout(Room::Plans), group, refused: Some(HOSTILE.to_owned()) });
+}
+
+fn hostile_run() -> PlanDryRun {
+    let executor = |number: usize| DryMember {
+        executor_id: ID.to_owned(),
+        name: format!("{HOSTILE}{number}"),
+        canary: number == 0,
+        current_version: "1.0.0".parse().unwrap(),
+        route: vec!["1.0.5".parse().unwrap(), "1.1.0".parse().unwrap()],
+        status: if number.is_multiple_of(2) { Presence::Offline } else { Presence::Online },
+        obstacle: Some(format!("{HOSTILE}{}", number % 60)),
+        preflight: vec![Checked {
+            result: PreflightResult { check: HOSTILE.to_owned(), ok: false, note: HOSTILE.to_owned() },
+            at: now(),
+        }],
+        owes: vec![HOSTILE.to_owned()],
+    };
+    let wave = |name: &str, count: usize| DryWave {
+        name: name.to_owned(),
+        max_in_flight: 3,
+        canary: 1,
+        starts_at: now(),
+        ends_at: now(),
+        wants_approval: true,
+        executors: (0..count).map(executor).collect(),
+    };
+    PlanDryRun {
+        target_version: "1.1.0".parse().unwrap(),
+        warnings: vec![HOSTILE.to_owned()],
+        waves: vec![wave(HOSTILE, 120), wave("empty", 0)],
+        in_no_wave: vec![HOSTILE.to_owned(); 70],
+        ends_at: now(),
+    }
+}
+
+#[test]
+fn the_wizard_renders_at_every_step() {
+    let form: Vec<_> =
+        ["name", "target", "health", "done", "w0.name", "w0.labels", "w0.group", "w0.soak", "w1.name"]
+            .map(|name| (name, HOSTILE))
+            .to_vec();
+    for step in [Step::Target, Step::Waves, Step::Review] {
+        for place in [Place::Target, Place::Whole, Place::Wave(0), Place::Wave(7)] {
+            let page = WizardPage {
+                layout: layout(Room::Plans),
+                step,
+                draft: Draft::read(&Form::with(&form)),
+                offers: vec![(Kind::Agent, vec!["1.1.0".to_owned(), HOSTILE.to_owned()])],
+                groups: vec![HOSTILE.to_owned(), "front".to_owned()],
+                counts: vec![Some(3), None],
+                refused: Some(Refusal {
+                    place,
+                    sentence: HOSTILE.to_owned(),
+                    status: StatusCode::BAD_REQUEST,
+                }),
+                dry_run: Some(DryRunShown::of(hostile_run(), now())),
+                yaml: HOSTILE.to_owned(),
+            };
+            let html = check("wizard", &page).html();
+            assert_eq!(
+                html.matches("role=\"alert\"").count(),
+                1,
+                "a refusal is shown once, wherever it is about"
+            );
+        }
+    }
+    let none = WizardPage {
+        layout: layout(Room::Plans),
+        step: Step::Target,
+        draft: Draft::default(),
+        offers: vec![],
+        groups: vec![],
+        counts: vec![],
+        refused: None,
+        dry_run: None,
+        yaml: String::new(),
+    };
+    assert!(check("an empty catalogue", &none).html().contains("Publish one first"));
+}
+
+#[test]
+fn a_dry_run_of_many_names_some_and_counts_the_rest() {
+    let page = ExpertPage {
+        layout: layout(Room::Plans),
+        document: HOSTILE.to_owned(),
+        refused: Some(HOSTILE.to_owned()),
+        dry_run: Some(DryRunShown::of(hostile_run(), now())),
+    };
+    let html = check("expert", &page).html();
+    assert!(
+        html.contains("70 executors, which stay where they are") && html.contains("and 20 more"),
+        "{html}"
+    );
+    assert!(html.contains("120 hosts were asked") && html.contains("<td>70 more</td>"), "{html}");
 }

@@ -90,7 +90,7 @@ impl Fleet {
         self.control_plane.get(&format!("/api/v1/fleet/plans/{id}")).await.ok()
     }
 
-    async fn apply(&self, waves: Value) -> String {
+    pub(super) async fn apply(&self, waves: Value) -> String {
         let document = json!({"apiVersion": "novacula/v1", "kind": "FleetUpgradePlan", "metadata": {"name": "monthly"},
             "spec": {"targetVersion": "1.1.0", "waves": waves}});
         let plan = self.control_plane.post("/api/v1/fleet/plans", document).await.ok();
@@ -132,7 +132,8 @@ async fn a_wave_that_waits_for_a_person_is_approved_by_a_form() {
     );
     fleet.pass_s(120).await;
     let page = fleet.page(&format!("/plans/{id}"), OWNER).await;
-    assert!(page.contains("asks you"), "the picture says that a person is asked");
+    assert!(page.contains("needs approval"), "the picture says that a person is asked");
+    assert!(page.contains("Wave a: it waits for its gate `approval`"), "{page}");
     let path = format!("/plans/{id}/approve");
     assert!(page.contains(&format!("{path}?wave=a")), "{page}");
     let asked = fleet.page(&format!("{path}?wave=a"), OWNER).await;

@@ -32,7 +32,7 @@ fn filled(page: &str, go: &str) -> Vec<(String, String)> {
 }
 
 /// Sends a form with some of its fields filled in otherwise.
-async fn send(fleet: &Fleet, page: &str, go: &str, changes: &[(&str, &str)]) -> Answered {
+pub(super) async fn send(fleet: &Fleet, page: &str, go: &str, changes: &[(&str, &str)]) -> Answered {
     let mut fields = filled(page, go);
     for (name, value) in changes {
         let field = fields.iter_mut().find(|(field, _)| field == name).unwrap_or_else(|| panic!("no {name}"));
@@ -42,7 +42,7 @@ async fn send(fleet: &Fleet, page: &str, go: &str, changes: &[(&str, &str)]) -> 
     fleet.form("/plans/new", OWNER, &fields).await
 }
 
-fn text(answer: Answered, status: u16) -> String {
+pub(super) fn text(answer: Answered, status: u16) -> String {
     let text = String::from_utf8(answer.bytes).unwrap();
     assert_eq!(answer.status.as_u16(), status, "{text}");
     text
@@ -60,12 +60,19 @@ async fn the_wizard_leads_from_nothing_to_an_applied_plan() {
     let first = fleet.page("/plans/new", OWNER).await;
     assert!(first.contains("value=\"agent 1.1.0\" selected"), "the highest release is chosen: {first}");
     let waves = text(send(&fleet, &first, "waves", &[]).await, 200);
-    assert!(waves.contains("value=\"wave=canary\"") && waves.contains("value=\"wave notin (canary,prod)\""));
-    assert_eq!(counted(&waves), ["1 executor now", "3 executors now", "0 executors now"]);
-    let fewer = text(
-        send(&fleet, &waves, "remove.2", &[("w1.labels", "wave=canary"), ("w1.soak", "30s")]).await,
-        200,
+    assert!(waves.contains("value=\"wave=canary\"") && waves.contains("value=\"wave!=canary\""));
+    assert_eq!(counted(&waves), ["1 executor now", "3 executors now"]);
+    let more = text(send(&fleet, &waves, "add", &[("w0.canary", "10%")]).await, 200);
+    assert!(more.contains("id=\"w2\"") && more.contains("name=\"w0.canary\" value=\"10%\""), "{more}");
+    assert_eq!(
+        counted(&more),
+        ["1 executor now", "3 executors now"],
+        "a wave that says nobody yet is no mistake yet"
     );
+    let waves = text(send(&fleet, &more, "remove.2", &[]).await, 200);
+    assert!(!waves.contains("id=\"w2\""), "{waves}");
+    let fewer =
+        text(send(&fleet, &waves, "count", &[("w1.labels", "wave=canary"), ("w1.soak", "30s")]).await, 200);
     assert!(fewer.contains("both take") || fewer.contains("it takes the same"), "{fewer}");
     assert_eq!(counted(&fewer), ["1 executor now", "1 executor now"], "each wave is counted by itself");
     let refused = text(send(&fleet, &fewer, "review", &[]).await, 400);
@@ -75,9 +82,12 @@ async fn the_wizard_leads_from_nothing_to_an_applied_plan() {
     );
     let review =
         text(send(&fleet, &fewer, "review", &[("w1.labels", "wave=prod"), ("w0.soak", "30s")]).await, 200);
-    for what in
-        ["4 executors would go to 1.1.0", "healthCheckDuration: 30s", "targetVersion: \"1.1.0\"", "canary-0"]
-    {
+    for what in [
+        "4 executors would go to 1.1.0",
+        "healthCheckDuration: 30s",
+        "targetVersion: &#34;1.1.0&#34;",
+        "canary-0",
+    ] {
         assert!(review.contains(what), "{what}: {review}");
     }
     let yaml = text(send(&fleet, &review, "document", &[]).await, 200);
@@ -106,13 +116,13 @@ async fn the_dry_run_says_who_is_in_no_wave_and_who_is_out_of_reach() {
     fleet.control_plane.sync(&key, body).await.ok();
     let first = fleet.page("/plans/new", OWNER).await;
     let waves = text(send(&fleet, &first, "waves", &[]).await, 200);
-    let waves = text(send(&fleet, &waves, "remove.2", &[("w1.labels", "wave=zzz")]).await, 200);
+    let waves = text(send(&fleet, &waves, "count", &[("w1.labels", "wave=zzz")]).await, 200);
     assert_eq!(counted(&waves), ["3 executors now", "0 executors now"]);
     fleet.control_plane.wait_ms(60_000);
     let review = text(send(&fleet, &waves, "review", &[]).await, 200);
     let in_no_wave = review.find("In no wave").unwrap();
     assert!(review[in_no_wave..].contains("1 executor, which stay where they are: left-out-0"), "{review}");
-    assert!(review.contains("Out of reach") && review.contains("3 executors: a-0, a-1, far"), "{review}");
+    assert!(review.contains("Out of reach") && review.contains("3 executors: "), "{review}");
     assert!(review.contains("notice warn"), "a wave that takes nobody is warned of: {review}");
 }
 
