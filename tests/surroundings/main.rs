@@ -17,6 +17,7 @@ mod clock;
 mod downloads;
 mod hostile_answers;
 mod hostile_tls;
+mod keys;
 mod neighbours;
 mod places;
 mod proxy;

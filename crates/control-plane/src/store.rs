@@ -35,6 +35,7 @@ mod plan_steering;
 mod plan_tick;
 mod plans;
 mod preflight;
+mod release_rows;
 mod releases;
 mod requests;
 mod revisions;

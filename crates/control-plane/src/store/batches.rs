@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::activity::{CONTROL_PLANE, Deed, append};
 use super::column::{Time, Word};
 use super::requests::{RequestRefused, UpgradeOrder, request};
-use super::{Person, Sql, Store, StoreError, batch_rows as rows, executors, releases, upgrade_rows};
+use super::{Person, Sql, Store, StoreError, batch_rows as rows, executors, release_rows, upgrade_rows};
 use crate::executor::Snapshot;
 use crate::hops;
 
@@ -158,7 +158,7 @@ fn sorted(sql: &Connection, by: &Person, batch: &Batch, id: Uuid) -> Sql<Option<
     } else if executor.kind != batch.kind {
         (Outcome::Refused, format!("it is an executor of kind {}", executor.kind))
     } else if let Some(hop) = reach::hop_between(from, to) {
-        let releases = releases::of_kind(sql, by.account_id, batch.kind)?;
+        let releases = release_rows::of_kind(sql, by.account_id, batch.kind)?;
         match (batch.hops, hops::route(executor.standpoint(), to, &releases)) {
             (false, _) => (Outcome::NeedsHop, hop.to_string()),
             (true, Ok(_)) => (Outcome::Waiting, String::new()),

@@ -14,7 +14,7 @@ use super::plan_rows::{self as rows, Plan, WaveRow};
 use super::plan_sights::Sights;
 use super::plan_steering::PlanRefused;
 use super::plan_tick::Tick;
-use super::{Person, Sql, Store, StoreError, four_eyes, plan_gates, releases};
+use super::{Person, Sql, Store, StoreError, four_eyes, plan_gates, release_rows};
 use crate::executor::Snapshot;
 
 /// A plan with everything that is shown of it.
@@ -85,7 +85,8 @@ impl Store {
                     Err(PlanRefused::Exists(plan.name))
                 });
             }
-            let release = releases::by_version(sql, by.account_id, plan.executor_kind, &plan.target_version)?;
+            let release =
+                release_rows::by_version(sql, by.account_id, plan.executor_kind, &plan.target_version)?;
             let is_approval_wanted = match release {
                 Some(release) => four_eyes::are_wanted(sql, by.account_id, release.channel)?,
                 None => false,

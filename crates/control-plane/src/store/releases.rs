@@ -4,14 +4,15 @@ use jiff::Timestamp;
 use novacula_protocol::people::{Action, Artifact, Release, ReleasePatch, ReleaseStatus};
 use novacula_protocol::spec::Kind;
 use novacula_protocol::sync::Channel;
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, named_params, params};
 use semver::Version;
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Count, Json, Time, Word};
+use super::release_rows::{by_id, by_version, insert, release_of, with_artifacts};
 use super::{Person, Sql, Store, StoreError};
-use crate::particulars::{Particulars, numbered, texts};
+use crate::particulars::{Particulars, texts};
 
 /// A verified artifact about to enter the catalogue.
 #[derive(Clone, Debug)]
@@ -337,89 +338,4 @@ fn note_patch(
     let (name, before, after) = (release.version.to_string(), Some(json(known)), Some(json(release)));
     let deed = Deed::by(&by.name, by.account_id, now, action);
     append(sql, Deed { target: &release.id, name: &name, reason, before, after, ..deed })
-}
-
-fn insert(sql: &Connection, upload: &Upload) -> Sql<()> {
-    let said = &upload.particulars;
-    sql.execute(
-        "INSERT INTO releases (id, account_id, kind, version, channel, status, notes, created_at, type, prerequisites,
-           postrequisites)
-         VALUES (?1, ?2, ?3, ?4, ?5, 'draft', ?6, ?7, ?8, ?9, ?10)",
-        params![
-            Word(&upload.new_release_id),
-            Word(&upload.by.account_id),
-            Word(&upload.kind),
-            Word(&upload.version),
-            Word(&upload.channel.unwrap_or_default()),
-            upload.notes.as_deref().unwrap_or_default(),
-            Time(upload.now),
-            said.r#type.as_deref().unwrap_or(upload.kind.as_str()),
-            Json(&said.prerequisites.as_deref().unwrap_or_default()),
-            Json(&said.postrequisites.as_deref().unwrap_or_default()),
-        ],
-    )?;
-    Ok(())
-}
-
-fn by_id(sql: &Connection, account_id: Uuid, id: Uuid) -> Sql<Option<Release>> {
-    sql.prepare_cached("SELECT * FROM releases WHERE id = ?1 AND account_id = ?2")?
-        .query_row(params![Word(&id), Word(&account_id)], release_of)
-        .optional()?
-        .map(|release| with_artifacts(sql, release))
-        .transpose()
-}
-
-/// Every release of a kind.
-pub(super) fn of_kind(sql: &Connection, account_id: Uuid, kind: Kind) -> Sql<Vec<Release>> {
-    sql.prepare_cached("SELECT * FROM releases WHERE account_id = ?1 AND kind = ?2")?
-        .query_map(params![Word(&account_id), Word(&kind)], release_of)?
-        .map(|release| with_artifacts(sql, release?))
-        .collect()
-}
-
-pub(super) fn by_version(
-    sql: &Connection,
-    account_id: Uuid,
-    kind: Kind,
-    version: &Version,
-) -> Sql<Option<Release>> {
-    sql.prepare_cached("SELECT * FROM releases WHERE account_id = ?1 AND kind = ?2 AND version = ?3")?
-        .query_row(params![Word(&account_id), Word(&kind), Word(version)], release_of)
-        .optional()?
-        .map(|release| with_artifacts(sql, release))
-        .transpose()
-}
-
-fn with_artifacts(sql: &Connection, mut release: Release) -> Sql<Release> {
-    release.artifacts = sql
-        .prepare_cached(
-            "SELECT target, size, sha256, signature FROM artifacts WHERE release_id = ?1 ORDER BY target",
-        )?
-        .query_map(params![release.id], |row| {
-            Ok(Artifact {
-                target: row.get(0)?,
-                size: row.get::<_, Count>(1)?.0,
-                sha256: row.get(2)?,
-                signature: row.get(3)?,
-            })
-        })?
-        .collect::<Sql<_>>()?;
-    Ok(release)
-}
-
-fn release_of(row: &Row<'_>) -> Sql<Release> {
-    Ok(Release {
-        id: row.get("id")?,
-        kind: row.get::<_, Word<_>>("kind")?.0,
-        version: row.get::<_, Word<_>>("version")?.0,
-        channel: row.get::<_, Word<_>>("channel")?.0,
-        status: row.get::<_, Word<_>>("status")?.0,
-        notes: row.get("notes")?,
-        r#type: row.get("type")?,
-        prerequisites: Some(numbered(row.get::<_, Json<_>>("prerequisites")?.0)),
-        postrequisites: Some(numbered(row.get::<_, Json<_>>("postrequisites")?.0)),
-        artifacts: Vec::new(),
-        created_at: row.get::<_, Time>("created_at")?.0,
-        published_at: row.get::<_, Option<Time>>("published_at")?.map(|Time(at)| at),
-    })
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::activity::CONTROL_PLANE;
 use super::upgrades::{note, open_id};
 use super::{
-    Sql, Store, StoreError, events, executors, four_eyes, plan_rows, releases, steering, steps,
+    Sql, Store, StoreError, events, executors, four_eyes, plan_rows, release_rows, steering, steps,
     upgrade_rows as rows,
 };
 use crate::executor::{Executor, Snapshot};
@@ -224,7 +224,7 @@ fn way(
     if !order.hops || reach::hop_between(&executor.current_version, target).is_none() {
         return Ok(Ok((target.clone(), None)));
     }
-    let releases = releases::of_kind(sql, executor.account_id, executor.kind)?;
+    let releases = release_rows::of_kind(sql, executor.account_id, executor.kind)?;
     Ok(match hops::route(executor.standpoint(), target, &releases) {
         Ok(route) => route.into_iter().next().map_or_else(
             || Err(RequestRefused::SameVersion(target.clone())),
@@ -290,7 +290,7 @@ pub(super) fn offered_artifact(
     executor: &Executor,
     target: &Version,
 ) -> Sql<Result<Offered, RequestRefused>> {
-    let release = releases::by_version(sql, executor.account_id, executor.kind, target)?
+    let release = release_rows::by_version(sql, executor.account_id, executor.kind, target)?
         .filter(|release| reach::is_offered(executor.standpoint(), release));
     let offered = release.and_then(|release| {
         let artifact = release.artifacts.into_iter().find(|artifact| artifact.target == executor.target)?;

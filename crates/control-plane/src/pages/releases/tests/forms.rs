@@ -133,7 +133,7 @@ async fn yanking_says_what_it_means_before_and_wants_a_reason() {
         "No executor runs it.",
         "1 upgrade to it waits and is still carried out",
         "1 executor is offered it now",
-        "1 executor: at most 1.1.0",
+        "1.1.0 is the highest that is left for 1 executor.",
         "host-1",
     ] {
         assert!(asked.contains(part), "{part}: {asked}");
