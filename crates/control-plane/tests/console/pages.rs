@@ -23,6 +23,7 @@ const SIDEWAYS: &str = "const { scrollWidth, clientWidth } = document.documentEl
 /// Locked buttons whose reason does not show whole once they are reached.
 const HIDDEN_REASONS: &str = "const hidden = [];
     for (const it of document.querySelectorAll('[role=button][aria-disabled=true]')) {
+        if (!it.checkVisibility()) continue;
         it.scrollIntoView({ block: 'center' });
         it.focus();
         const why = it.parentElement.querySelector('.why');

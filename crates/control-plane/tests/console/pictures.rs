@@ -13,15 +13,15 @@ const MOST_BYTES: usize = 150 * 1024;
 
 /// Name, page, width and height, light or dark.
 const PICTURES: [(&str, &str, (u32, u32), &str); 10] = [
-    ("overview", "/", (1280, 800), "light"),
-    ("overview-dark", "/", (1280, 800), "dark"),
+    ("overview", "/", (1280, 760), "light"),
+    ("overview-dark", "/", (1280, 760), "dark"),
     ("overview-narrow", "/", (400, 900), "light"),
-    ("upgrades", "/upgrades/", (1280, 800), "light"),
-    ("upgrade-on-trial", "/upgrades/{berlin-04}", (1280, 800), "light"),
+    ("upgrades", "/upgrades/", (1280, 760), "light"),
+    ("upgrade-on-trial", "/upgrades/{berlin-04}", (1280, 760), "light"),
     ("upgrade-rolled-back-narrow", "/upgrades/{berlin-02}", (400, 900), "light"),
-    ("executors", "/executors/", (1280, 800), "light"),
-    ("releases", "/releases/", (1280, 800), "light"),
-    ("plan", "/plans/{winter}", (1280, 800), "light"),
+    ("executors", "/executors/", (1280, 760), "light"),
+    ("releases", "/releases/", (1280, 760), "light"),
+    ("plan", "/plans/{winter}", (1280, 760), "light"),
     ("plan-narrow-dark", "/plans/{winter}", (400, 900), "dark"),
 ];
 

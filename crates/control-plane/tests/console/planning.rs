@@ -42,6 +42,7 @@ fn a_plan_is_made_in_the_wizard_approved_and_halted() {
     browser.press_button("Add a wave");
     browser.find("heading", "Wave 2");
     wave("1", "canary", "ring=canary", "a person approves");
+    browser.fill_within("Wave 1", "Soak", "0s");
     wave("2", "rest", "ring=standard", "the next wave begins");
     axe::finds_nothing_serious(&browser);
     browser.press_button("See what would come of it");
