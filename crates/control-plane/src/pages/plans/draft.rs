@@ -64,11 +64,6 @@ impl Draft {
         Self { fields, waves: (0..MOST_WAVES).map_while(wave).collect() }
     }
 
-    /// With these waves, and nothing else said yet.
-    pub(crate) fn of(waves: Vec<WaveDraft>) -> Self {
-        Self { waves, ..Self::default() }
-    }
-
     /// The same plan with this wave only.
     pub(crate) fn only(&self, wave: &WaveDraft) -> Self {
         Self { fields: self.fields.clone(), waves: vec![wave.clone()] }
@@ -128,6 +123,11 @@ impl Draft {
         let kind = [Kind::Agent, Kind::Operator].into_iter().find(|known| known.as_str() == kind);
         let unknown = || DocumentRefused::at("spec.executorKind", "must be `agent` or `operator`");
         Ok((kind.ok_or_else(unknown)?, version.trim().to_owned()))
+    }
+
+    /// Executors of this kind are meant.
+    pub(crate) fn is_for(&self, kind: Kind) -> bool {
+        self.target().is_ok_and(|(meant, _)| meant == kind)
     }
 
     /// What the plan is called unless somebody says otherwise.

@@ -10,7 +10,7 @@ use novacula_protocol::people::{
 use novacula_protocol::problem::Problem;
 use novacula_protocol::spec::Kind;
 
-use super::draft::{Draft, Place, suggested};
+use super::draft::{Draft, Place, WaveDraft, suggested};
 use super::dry_run::DryRunShown;
 use super::{expert, yaml};
 use crate::pages::form::Form;
@@ -119,10 +119,7 @@ pub(super) fn may(visitor: &Visitor) -> Result<(), Refused> {
 
 pub(crate) async fn begin(visitor: Visitor) -> Result<Response, Refused> {
     may(&visitor)?;
-    let executors: Page<Executor> = visitor.get("/executors?limit=500").await?;
-    let labels: Vec<_> = executors.items.iter().map(|executor| &executor.labels).collect();
-    let waves = suggested(&labels);
-    let mut draft = Draft::of(waves);
+    let mut draft = Draft::default();
     let page = page(&visitor, Step::Target, draft.clone()).await?;
     if let Some((kind, version)) =
         page.offers.first().and_then(|(kind, offers)| Some((kind, offers.first()?)))
@@ -154,8 +151,20 @@ pub(crate) async fn go_on(visitor: Visitor, form: Form) -> Result<Response, Refu
         "add" => waves(&visitor, &form, draft, Draft::add_wave).await,
         "remove" => waves(&visitor, &form, draft, |draft| draft.remove_wave(index)).await,
         "earlier" => waves(&visitor, &form, draft, |draft| draft.move_earlier(index)).await,
-        _ => waves(&visitor, &form, draft, |_| ()).await,
+        _ => {
+            if draft.waves.is_empty() {
+                draft.waves = waves_to_begin_with(&visitor, &draft).await?;
+            }
+            waves(&visitor, &form, draft, |_| ()).await
+        }
     }
+}
+
+/// From the labels of the executors that can be meant; of a large fleet a part says enough.
+async fn waves_to_begin_with(visitor: &Visitor, draft: &Draft) -> Result<Vec<WaveDraft>, Refused> {
+    let executors: Page<Executor> = visitor.get("/executors?limit=500").await?;
+    let of_kind = executors.items.iter().filter(|executor| draft.is_for(executor.kind));
+    Ok(suggested(&of_kind.map(|executor| &executor.labels).collect::<Vec<_>>()))
 }
 
 /// The second step, after a change. It is no mistake yet if the waves do not fit together.

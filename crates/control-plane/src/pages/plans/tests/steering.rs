@@ -282,3 +282,22 @@ async fn a_selector_that_does_not_fit_on_a_line_is_not_changed_by_accident() {
     let group = fleet.control_plane.get(&format!("/api/v1/fleet{at}")).await.ok();
     assert_eq!((&group["name"], &group["selector"]), (&json!("even"), &selector));
 }
+
+#[tokio::test]
+async fn where_four_eyes_are_wanted_who_applied_a_plan_is_told_that_somebody_else_approves_it() {
+    let fleet = Fleet::with(&[("a", 1)]).await;
+    let channels = json!({"channels": ["stable"]}).to_string();
+    fleet.control_plane.call(Method::PUT, "/api/v1/four-eyes", OWNER, channels).await.ok();
+    let id = fleet.apply(json!([wave("a", true)])).await;
+    let page = fleet.page(&format!("/plans/{id}"), OWNER).await;
+    let locked = locked(&page);
+    let why = locked.iter().find(|(what, _)| what == "Approve").map(|(_, why)| why.as_str());
+    assert_eq!(why, Some("owner applied the plan; somebody else has to approve it."), "{page}");
+    let other = fleet.control_plane.somebody(OWNER, "eve", Role::Editor).await;
+    let page = fleet.page(&format!("/plans/{id}"), &other.token).await;
+    assert!(page.contains(&format!("href=\"/plans/{id}/approve\"")), "{page}");
+    let approved =
+        fleet.form(&format!("/plans/{id}/approve"), &other.token, &[("reason", "I read it")]).await;
+    assert_eq!(approved.status.as_u16(), 303);
+    assert!(fleet.page(&format!("/plans/{id}"), OWNER).await.contains("approved by eve"));
+}
