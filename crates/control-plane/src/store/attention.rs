@@ -9,13 +9,13 @@ use super::column::{Time, Word};
 use super::{Sql, Store, StoreError, steps, upgrade_rows as rows};
 use crate::upgrade::{Upgrade, wants_a_person};
 
-/// Only what may wait for a person; what an executor works on is left in the index.
+/// Only what may wait for a person: of a fleet that waits for its window no row is read twice.
 const OPEN: &str = "SELECT * FROM upgrades
-     WHERE account_id = ?1 AND ended_at IS NULL AND stage IN ('CONFIRM_START', 'CONFIRM_COMPLETION')
-     UNION ALL
-     SELECT * FROM upgrades
-     WHERE account_id = ?1 AND ended_at IS NULL AND stage NOT IN ('CONFIRM_START', 'CONFIRM_COMPLETION')
-       AND intent = 'pause' AND status = 'PAUSED'";
+     WHERE account_id = ?1 AND ended_at IS NULL
+       AND (stage = 'CONFIRM_COMPLETION' OR intent = 'pause' OR approval IS NOT NULL OR confirm_start <> 'auto'
+            OR EXISTS (SELECT 1 FROM releases
+                       WHERE releases.account_id = upgrades.account_id AND releases.kind = upgrades.kind
+                         AND releases.version = upgrades.target_version AND releases.prerequisites <> '[]'))";
 
 /// What ended badly, and after which nobody asked anything of its executor.
 const ENDED: &str = "SELECT * FROM upgrades

@@ -45,6 +45,12 @@ async fn an_upgrade_that_only_a_person_can_move_on_says_what_it_needs() {
     let (_, start) = asked(&control_plane, "start", "1.1.0", json!({"confirmStart": "manual"})).await;
     let (_, paused) = asked(&control_plane, "paused", "1.1.0", json!({"confirmStart": "manual"})).await;
     control_plane.post(&format!("/api/v1/upgrades/{paused}/pause"), json!({"reason": "wait"})).await.ok();
+    let (midway_key, midway) = asked(&control_plane, "midway", "1.1.0", json!({})).await;
+    let doing = |status| reported("midway", "1.0.0", &midway, "DOWNLOAD", status);
+    control_plane.sync(&midway_key, doing("UNDERWAY")).await.ok();
+    control_plane.post(&format!("/api/v1/upgrades/{midway}/pause"), json!({"reason": "wait"})).await.ok();
+    assert!(needs(&control_plane).await.iter().all(|(_, _, names)| !names.contains(&"midway".to_owned())));
+    control_plane.sync(&midway_key, doing("PAUSED")).await.ok();
     let (key, complete) = asked(&control_plane, "complete", "1.1.0", json!({"confirm": "manual"})).await;
     let stands = reported("complete", "1.1.0", &complete, "CONFIRM_COMPLETION", "UNDERWAY");
     control_plane.sync(&key, stands).await.ok();
@@ -58,7 +64,7 @@ async fn an_upgrade_that_only_a_person_can_move_on_says_what_it_needs() {
             need("approval", &["approve"]),
             need("prerequisites", &["steps"]),
             need("start", &["start"]),
-            need("paused", &["paused"]),
+            need("paused", &["midway", "paused"]),
         ]
     );
     let told = control_plane.get(PATH).await.ok();
