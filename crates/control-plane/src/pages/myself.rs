@@ -88,11 +88,11 @@ async fn ask_new(visitor: Visitor) -> Result<Response, Refused> {
 
 async fn new(visitor: Visitor, form: Form) -> Result<Response, Refused> {
     let ask = form_of_new(&visitor).await?;
-    let done = made(&visitor, &form).await;
+    let done = made(&visitor, &ask, &form).await;
     Ok(ask.or_again(done, &form))
 }
 
-async fn made(visitor: &Visitor, form: &Form) -> Result<Response, Refused> {
+async fn made(visitor: &Visitor, ask: &Ask, form: &Form) -> Result<Response, Refused> {
     let expires_at = form.time("expires", "The end")?;
     let asked = TokenRequest { name: form.owned("name").unwrap_or_default(), expires_at };
     let issued: IssuedSecret = visitor.change(form, Method::POST, "/tokens", &asked).await?;
@@ -101,7 +101,7 @@ async fn made(visitor: &Visitor, form: &Form) -> Result<Response, Refused> {
         "install -m 600 /dev/stdin ~/.novacula-token        # paste the token, then Ctrl-D\n".to_owned(),
     )];
     let says = vec!["Whoever has it can do what you can, until it ends or is revoked.".to_owned()];
-    let layout = visitor.layout("A new token", Room::Myself).await?;
+    let layout = SecretPage::frame(ask, "A new token");
     Ok(SecretPage { layout, called: "Token", secret: issued.secret, says, lines }.show())
 }
 

@@ -205,6 +205,15 @@ pub(crate) fn deed(action: &Action) -> &'static str {
     }
 }
 
+/// What it was done to: its name, else the end of its id, which tells it apart from others.
+pub(crate) fn called(entry: &Activity) -> String {
+    if !entry.name.is_empty() || entry.target.is_empty() {
+        return entry.name.clone();
+    }
+    let end: String = entry.target.chars().rev().take(8).collect();
+    format!("…{}", end.chars().rev().collect::<String>())
+}
+
 /// The page of what it was done to, where it has one and may still be there.
 pub(crate) fn place(entry: &Activity) -> Option<String> {
     let action = entry.action.to_string();
@@ -272,5 +281,6 @@ mod tests {
         assert_eq!(at(Action::ExecutorDeleted, id), "");
         assert_eq!(at(Action::ReleaseYanked, "//evil.example"), "");
         assert_eq!(at(Action::SessionOpened, id), "");
+        assert_eq!(called(&entry(Action::KeyIssued, id)), "…bcc5687c");
     }
 }

@@ -44,16 +44,16 @@ pub(super) async fn new(
 ) -> Result<Response, Refused> {
     let ask = form_of_new(&visitor).await?;
     let url = config::address(&console.app.rules, &headers);
-    let done = made(&visitor, &form, &url).await;
+    let done = made(&visitor, &ask, &form, &url).await;
     Ok(ask.or_again(done, &form))
 }
 
-async fn made(visitor: &Visitor, form: &Form, url: &str) -> Result<Response, Refused> {
+async fn made(visitor: &Visitor, ask: &Ask, form: &Form, url: &str) -> Result<Response, Refused> {
     let expires_at = form.time("expires", "The end")?;
     let asked = ExecutorKeyRequest { name: form.owned("name"), expires_at };
     let issued: IssuedSecret = visitor.change(form, Method::POST, "/executor-keys", &asked).await?;
     let lines = config::lines(form.text("name"), url, &issued.secret);
-    let layout = visitor.layout("A new key", Room::Keys).await?;
+    let layout = SecretPage::frame(ask, "A new key");
     let page = SecretPage { layout, called: "Key", secret: issued.secret, says: Vec::new(), lines };
     Ok(page.show())
 }
@@ -75,11 +75,11 @@ pub(super) async fn ask_rotate(visitor: Visitor, Id(id): Id<Uuid>) -> Result<Res
 
 pub(super) async fn rotate(visitor: Visitor, Id(id): Id<Uuid>, form: Form) -> Result<Response, Refused> {
     let ask = form_of_rotate(&visitor, id).await?;
-    let done = rotated(&visitor, id, &form).await;
+    let done = rotated(&visitor, &ask, id, &form).await;
     Ok(ask.or_again(done, &form))
 }
 
-async fn rotated(visitor: &Visitor, id: Uuid, form: &Form) -> Result<Response, Refused> {
+async fn rotated(visitor: &Visitor, ask: &Ask, id: Uuid, form: &Form) -> Result<Response, Refused> {
     let hours: u64 = form.needed("overlap", "The number of hours")?;
     let expires_at = form.time("expires", "The end")?;
     let asked = ExecutorKeyRotation { overlap_ms: Some(hours.saturating_mul(HOUR_MS)), expires_at };
@@ -89,7 +89,7 @@ async fn rotated(visitor: &Visitor, id: Uuid, form: &Form) -> Result<Response, R
         Some(at) => format!("The old secret works until {}.", to_the_minute(&at)),
         None => "The old secret has stopped working.".to_owned(),
     };
-    let layout = visitor.layout("The new secret of the key", Room::Keys).await?;
+    let layout = SecretPage::frame(ask, "The new secret of the key");
     let lines = config::replaced(&rotated.secret);
     Ok(SecretPage { layout, called: "Key", secret: rotated.secret, says: vec![until], lines }.show())
 }

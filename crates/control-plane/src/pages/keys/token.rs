@@ -46,11 +46,11 @@ pub(super) async fn new(
 ) -> Result<Response, Refused> {
     let ask = form_of_new(&visitor).await?;
     let url = config::address(&console.app.rules, &headers);
-    let done = made(&visitor, &form, &url).await;
+    let done = made(&visitor, &ask, &form, &url).await;
     Ok(ask.or_again(done, &form))
 }
 
-async fn made(visitor: &Visitor, form: &Form, url: &str) -> Result<Response, Refused> {
+async fn made(visitor: &Visitor, ask: &Ask, form: &Form, url: &str) -> Result<Response, Refused> {
     let max_uses: u32 = form.needed("uses", "The number of hosts")?;
     let expires_at = form.time("expires", "The end")?;
     let expires_at = expires_at.ok_or_else(|| Refused::invalid("the end must be filled in"))?;
@@ -62,7 +62,7 @@ async fn made(visitor: &Visitor, form: &Form, url: &str) -> Result<Response, Ref
         "Each host is known by its own host name, so the file has no name in it.".to_owned(),
     ];
     let lines = config::lines(None, url, &issued.secret);
-    let layout = visitor.layout("A new enrolment token", Room::Keys).await?;
+    let layout = SecretPage::frame(ask, "A new enrolment token");
     Ok(SecretPage { layout, called: "Enrolment token", secret: issued.secret, says, lines }.show())
 }
 

@@ -47,11 +47,11 @@ pub(super) async fn ask(visitor: Visitor) -> Result<Response, Refused> {
 
 pub(super) async fn add(visitor: Visitor, form: Form) -> Result<Response, Refused> {
     let ask = form_of_new(&visitor).await?;
-    let done = added(&visitor, &form).await;
+    let done = added(&visitor, &ask, &form).await;
     Ok(ask.or_again(done, &form))
 }
 
-async fn added(visitor: &Visitor, form: &Form) -> Result<Response, Refused> {
+async fn added(visitor: &Visitor, ask: &Ask, form: &Form) -> Result<Response, Refused> {
     let asked = UserRequest {
         name: form.owned("name").unwrap_or_default(),
         role: role(form)?,
@@ -60,17 +60,17 @@ async fn added(visitor: &Visitor, form: &Form) -> Result<Response, Refused> {
         oidc_subject: form.owned("subject"),
     };
     let made: UserWithPassword = visitor.change(form, Method::POST, "/users", &asked).await?;
-    shown(visitor, made).await
+    Ok(shown(ask, made))
 }
 
 /// With the one-time password, if there is one.
-pub(super) async fn shown(visitor: &Visitor, made: UserWithPassword) -> Result<Response, Refused> {
-    let Some(secret) = made.one_time_password else { return Ok(to(HERE)) };
+pub(super) fn shown(ask: &Ask, made: UserWithPassword) -> Response {
+    let Some(secret) = made.one_time_password else { return to(HERE) };
     let name = made.user.name;
     let says = vec![format!(
         "Tell {name} this password on a way that nobody else reads. It opens one door only: they sign in with it and must \
          choose another."
     )];
-    let layout = visitor.layout(format!("A password for {name}"), Room::People).await?;
-    Ok(SecretPage { layout, called: "One-time password", secret, says, lines: Vec::new() }.show())
+    let layout = SecretPage::frame(ask, format!("A password for {name}"));
+    SecretPage { layout, called: "One-time password", secret, says, lines: Vec::new() }.show()
 }

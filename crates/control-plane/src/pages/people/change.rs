@@ -82,7 +82,7 @@ pub(super) async fn password(visitor: Visitor, Id(id): Id<Uuid>, form: Form) -> 
     let ask = form_of_password(&visitor, id).await?;
     let path = format!("/users/{id}/password");
     match visitor.change::<UserWithPassword>(&form, Method::POST, &path, &Value::Null).await {
-        Ok(made) => shown(&visitor, made).await,
+        Ok(made) => Ok(shown(&ask, made)),
         Err(refused) => Ok(ask.again(refused, &form)),
     }
 }

@@ -1,8 +1,10 @@
+use axum::http::Method;
 use novacula_protocol::people::Role;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::in_process::ControlPlane;
+use crate::in_process::people::request;
 use crate::pages::rules::desk::Desk;
 use crate::pages::sample::{HOSTILE, check, layout, now};
 
@@ -128,4 +130,24 @@ async fn an_id_in_a_link_is_an_id_and_leads_nowhere_else() {
         assert_eq!(desk.see(&format!("/people/{id}/remove")).await.status, 404, "{id}");
         assert_eq!(desk.send(&format!("/people/{id}/remove"), &[]).await.status, 404, "{id}");
     }
+}
+
+#[tokio::test]
+async fn whoever_resets_their_own_password_sees_it_although_their_session_ends() {
+    let control_plane = ControlPlane::start().await;
+    let id = control_plane.with_password("jane", Role::Owner, "correct horse battery").await;
+    let browser = control_plane.logged_in("jane", "correct horse battery").await;
+    let headers = [
+        ("cookie", browser.cookie.as_str()),
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("sec-fetch-site", "same-origin"),
+    ];
+    let (path, body) = (format!("/people/{id}/password"), format!("csrf={}", browser.csrf));
+    let answer = control_plane.send(request(Method::POST, &path, &headers, body)).await;
+    assert_eq!(answer.status, 201);
+    let html = String::from_utf8(answer.bytes).unwrap();
+    let password = html.split("id=\"secret\">").nth(1).unwrap().split('<').next().unwrap();
+    control_plane.logged_in("jane", password).await;
+    let over = control_plane.browse(&browser, Method::GET, "/people/", json!("")).await;
+    assert_eq!((over.status.as_u16(), over.header("location")), (303, "/sign-in?next=%2Fpeople%2F"));
 }

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 
+use super::ask::Ask;
 use crate::pages::assets;
 use crate::pages::layout::Layout;
 use crate::pages::refused::render;
@@ -23,6 +24,12 @@ pub(crate) struct SecretPage {
 }
 
 impl SecretPage {
+    /// The frame of the form that asked, under another title. It was there before the secret was made: nothing that fails
+    /// afterwards may lose it, and whoever resets their own password has no session any more.
+    pub(crate) fn frame(ask: &Ask, title: impl Into<String>) -> Layout {
+        Layout { title: title.into(), ..ask.layout.clone() }
+    }
+
     /// As the answer to what made it.
     pub(crate) fn show(&self) -> Response {
         (StatusCode::CREATED, render(self)).into_response()

@@ -60,18 +60,18 @@ pub(super) async fn new(visitor: Visitor, form: Form) -> Result<Response, Refuse
         description: form.owned("description"),
     };
     match visitor.change::<IssuedWebhook>(&form, Method::POST, "/webhooks", &asked).await {
-        Ok(issued) => shown(&visitor, "The secret of the new webhook", issued).await,
+        Ok(issued) => Ok(shown(&ask, "The secret of the new webhook", issued)),
         Err(refused) => Ok(ask.again(refused, &form)),
     }
 }
 
-async fn shown(visitor: &Visitor, title: &str, issued: IssuedWebhook) -> Result<Response, Refused> {
+fn shown(ask: &Ask, title: &str, issued: IssuedWebhook) -> Response {
     let mut says = vec!["Whoever listens checks the header webhook-signature with it.".to_owned()];
     if let Some(until) = issued.webhook.previous_secret_until {
         says.push(format!("Until {} the secret before signs too.", to_the_minute(&until)));
     }
-    let layout = visitor.layout(title, Room::Webhooks).await?;
-    Ok(SecretPage { layout, called: "Signing secret", secret: issued.secret, says, lines: Vec::new() }.show())
+    let layout = SecretPage::frame(ask, title);
+    SecretPage { layout, called: "Signing secret", secret: issued.secret, says, lines: Vec::new() }.show()
 }
 
 async fn form_of_change(visitor: &Visitor, id: Uuid) -> Result<(Webhook, Ask), Refused> {
@@ -118,7 +118,7 @@ pub(super) async fn rotate(visitor: Visitor, Id(id): Id<Uuid>, form: Form) -> Re
     let ask = form_of_rotate(&visitor, id).await?;
     let path = format!("/webhooks/{id}/rotate");
     match visitor.change::<IssuedWebhook>(&form, Method::POST, &path, &Value::Null).await {
-        Ok(issued) => shown(&visitor, "Another secret of the webhook", issued).await,
+        Ok(issued) => Ok(shown(&ask, "Another secret of the webhook", issued)),
         Err(refused) => Ok(ask.again(refused, &form)),
     }
 }
