@@ -11,7 +11,10 @@ mod verb_words;
 
 use axum::routing::{get, post};
 
+use uuid::Uuid;
+
 use super::Row;
+use super::refused::Refused;
 
 pub(crate) fn routes() -> Vec<Row> {
     vec![
@@ -22,6 +25,11 @@ pub(crate) fn routes() -> Vec<Row> {
         ("/upgrades/{id}/reschedule", get(reschedule::show).post(reschedule::put)),
         ("/upgrades/{id}/{verb}", get(verb::show).post(verb::put)),
     ]
+}
+
+/// What else stands in the place of an id leads nowhere, inside the API neither.
+fn id_of(text: &str) -> Result<Uuid, Refused> {
+    text.parse().map_err(|_| Refused::no_such_page())
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub(crate) enum State {
     Paused,
     /// It ended here, and not well.
     Broken,
+    /// The end, where it is not COMPLETED.
+    Over,
     Ahead,
 }
 
@@ -35,7 +37,7 @@ impl State {
             Self::Done => "done",
             Self::Here => "here",
             Self::Paused => "paused",
-            Self::Broken => "broken",
+            Self::Broken | Self::Over => "broken",
             Self::Ahead => "ahead",
         }
     }
@@ -47,6 +49,7 @@ impl State {
             Self::Here => "now",
             Self::Paused => "paused here",
             Self::Broken => "ended here",
+            Self::Over => "the end",
             Self::Ahead => "to come",
         }
     }
@@ -76,7 +79,7 @@ pub(crate) fn bar(upgrade: &Upgrade, heard: &[StageEvents]) -> Vec<Mark> {
         .collect();
     if ended_badly {
         marks.retain(|mark| mark.state != State::Ahead);
-        marks.push(mark(upgrade, heard, upgrade.stage, State::Broken));
+        marks.push(mark(upgrade, heard, upgrade.stage, State::Over));
     }
     marks
 }

@@ -9,6 +9,7 @@ use novacula_protocol::people::{
 use novacula_protocol::spec::Direction;
 
 use super::bar::{Download, Mark, bar, download, what_went_wrong};
+use super::id_of;
 use super::instructions::is_unread;
 use super::reschedule::Schedule;
 use super::standing::{self, Standing, standing, trouble};
@@ -82,7 +83,7 @@ impl DetailsPage {
 }
 
 pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Refused> {
-    let path = format!("/upgrades/{id}");
+    let path = format!("/upgrades/{}", id_of(&id)?);
     let upgrade: Upgrade = visitor.get(&path).await?;
     let progress = visitor.get(&format!("{path}/progress")).await?;
     let steps: UpgradeSteps = visitor.get(&format!("{path}/steps")).await?;
@@ -91,7 +92,7 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Res
     let query = words::query([("target", upgrade.id.as_str()), ("limit", &ACTIVITY.to_string())]);
     let activity: Page<Activity> = visitor.get(&format!("/activity?{query}")).await?;
     let cannot = visitor.cannot(Right::Steer);
-    let actions = UpgradeVerb::ALL
+    let mut actions: Vec<_> = UpgradeVerb::ALL
         .into_iter()
         .filter(|verb| matters(&upgrade, *verb))
         .map(|verb| {
@@ -99,6 +100,8 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Res
             button(verb, &upgrade.id, false).unless(reason)
         })
         .collect();
+    // What can be done stands first; what cannot says why behind it.
+    actions.sort_by_key(|action| action.cannot.is_some());
     let title = format!("{}: {} → {}", upgrade.executor_name, upgrade.from_version, upgrade.target_version);
     let layout = visitor.layout(title, Room::Upgrades).await?.following(path);
     let page = DetailsPage {

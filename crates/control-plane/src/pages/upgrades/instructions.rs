@@ -6,7 +6,9 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use novacula_protocol::Stage;
 use novacula_protocol::people::{Upgrade, UpgradeStep, UpgradeSteps};
+use uuid::Uuid;
 
+use super::id_of;
 use super::standing::{Standing, standing};
 use crate::pages::form::Form;
 use crate::pages::layout::{Layout, Room};
@@ -44,10 +46,10 @@ pub(super) fn is_unread(steps: &UpgradeSteps) -> bool {
 }
 
 pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Refused> {
-    Ok(render(&page(&visitor, &id).await?))
+    Ok(render(&page(&visitor, id_of(&id)?).await?))
 }
 
-async fn page(visitor: &Visitor, id: &str) -> Result<InstructionsPage, Refused> {
+async fn page(visitor: &Visitor, id: Uuid) -> Result<InstructionsPage, Refused> {
     let upgrade: Upgrade = visitor.get(&format!("/upgrades/{id}")).await?;
     let steps: UpgradeSteps = visitor.get(&format!("/upgrades/{id}/steps")).await?;
     let cannot = visitor.cannot(Right::Steer);
@@ -89,12 +91,13 @@ pub(super) async fn acknowledge(
     if !matches!(part.as_str(), "prerequisites" | "postrequisites") {
         return Err(Refused::no_such_page());
     }
+    let id = id_of(&id)?;
     let path = format!("/upgrades/{id}/{part}/{number}/acknowledge");
     match visitor.act(&form, Method::POST, &path, &serde_json::json!({})).await {
         Ok(()) => Ok(to(&format!("/upgrades/{id}/instructions"))),
         Err(refused) if refused.status == StatusCode::NOT_FOUND => Err(refused),
         Err(refused) => {
-            let mut page = page(&visitor, &id).await?;
+            let mut page = page(&visitor, id).await?;
             page.refused = Some(refused.sentence());
             Ok((refused.status, render(&page)).into_response())
         }

@@ -6,7 +6,9 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use jiff::{SignedDuration, Timestamp};
 use novacula_protocol::people::{self, Upgrade, UpgradeVerb};
+use uuid::Uuid;
 
+use super::id_of;
 use super::verb_words::state_forbids;
 use crate::pages::form::Form;
 use crate::pages::layout::{Layout, Room};
@@ -56,10 +58,10 @@ pub(crate) struct ReschedulePage {
 }
 
 pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Refused> {
-    Ok(render(&page(&visitor, &id).await?))
+    Ok(render(&page(&visitor, id_of(&id)?).await?))
 }
 
-async fn page(visitor: &Visitor, id: &str) -> Result<ReschedulePage, Refused> {
+async fn page(visitor: &Visitor, id: Uuid) -> Result<ReschedulePage, Refused> {
     let upgrade: Upgrade = visitor.get(&format!("/upgrades/{id}")).await?;
     let schedule = Schedule::of(visitor, &upgrade);
     let layout = visitor.layout(format!("Reschedule {}", upgrade.executor_name), Room::Upgrades).await?;
@@ -67,11 +69,12 @@ async fn page(visitor: &Visitor, id: &str) -> Result<ReschedulePage, Refused> {
 }
 
 pub(super) async fn put(visitor: Visitor, Path(id): Path<String>, form: Form) -> Result<Response, Refused> {
-    match say(&visitor, &id, &form).await {
+    let id = id_of(&id)?;
+    match say(&visitor, id, &form).await {
         Ok(()) => Ok(to(&format!("/upgrades/{id}"))),
         Err(refused) if refused.status == StatusCode::NOT_FOUND => Err(refused),
         Err(refused) => {
-            let mut page = page(&visitor, &id).await?;
+            let mut page = page(&visitor, id).await?;
             page.refused = Some(refused.sentence());
             page.schedule.reason = form.owned("reason").unwrap_or_default();
             page.schedule.at = form.owned("at").unwrap_or_default();
@@ -80,7 +83,7 @@ pub(super) async fn put(visitor: Visitor, Path(id): Path<String>, form: Form) ->
     }
 }
 
-async fn say(visitor: &Visitor, id: &str, form: &Form) -> Result<(), Refused> {
+async fn say(visitor: &Visitor, id: Uuid, form: &Form) -> Result<(), Refused> {
     let missing = || Refused::invalid("The new time must be filled in");
     let scheduled_at = form.time("at", "The new time")?.ok_or_else(missing)?;
     let asked = people::Reschedule { scheduled_at, reason: form.owned("reason") };

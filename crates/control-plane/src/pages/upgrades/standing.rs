@@ -39,7 +39,9 @@ fn reason(upgrade: &Upgrade) -> Option<String> {
     if let Some(error) = &upgrade.error {
         return Some(trouble(error));
     }
+    let waits_for = upgrade.waits_for.as_ref().map(|wait| wait.code);
     let told = match upgrade.intent {
+        _ if upgrade.stage == Stage::Abandoned => "It was dropped, and nothing was swapped.",
         _ if upgrade.ended_at.is_some() => return None,
         Intent::Pause if upgrade.state == Progress::Running && upgrade.status != Status::Paused => {
             "A person asked for a pause; it takes effect at the next checkpoint."
@@ -57,7 +59,10 @@ fn reason(upgrade: &Upgrade) -> Option<String> {
             let (done, total) = (words::bytes(&upgrade.bytes_done), words::bytes(&upgrade.bytes_total));
             return Some(format!("{done} of {total}"));
         }
-        _ if upgrade.waits_for.is_some() => {
+        _ if waits_for == Some(WaitCode::NotDue) => {
+            return Some(format!("It begins {}.", words::to_the_minute(&upgrade.scheduled_at)));
+        }
+        _ if waits_for.is_some() => {
             return upgrade.waits_for.as_ref().map(|wait| words::sentence(&wait.message));
         }
         _ if upgrade.state == Progress::Pending => "Its executor is told with its next sync.",

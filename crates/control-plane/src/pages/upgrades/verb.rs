@@ -8,7 +8,9 @@ use novacula_protocol::people::{
     AbandonRequest, Acknowledge, MayHaveReason, StartRequest, Upgrade, UpgradeStep, UpgradeSteps,
     UpgradeVerb, WithReason,
 };
+use uuid::Uuid;
 
+use super::id_of;
 use super::verb_words::{Words, can_be_forced, place, state_forbids, words_of};
 use crate::pages::action::Look;
 use crate::pages::form::Form;
@@ -62,10 +64,10 @@ pub(super) async fn show(
     visitor: Visitor,
     Path((id, verb)): Path<(String, String)>,
 ) -> Result<Response, Refused> {
-    Ok(render(&page(&visitor, &id, known(&verb)?).await?))
+    Ok(render(&page(&visitor, id_of(&id)?, known(&verb)?).await?))
 }
 
-async fn page(visitor: &Visitor, id: &str, verb: UpgradeVerb) -> Result<VerbPage, Refused> {
+async fn page(visitor: &Visitor, id: Uuid, verb: UpgradeVerb) -> Result<VerbPage, Refused> {
     let upgrade: Upgrade = visitor.get(&format!("/upgrades/{id}")).await?;
     let open_steps = match verb {
         UpgradeVerb::Start => {
@@ -91,12 +93,12 @@ pub(super) async fn put(
     Path((id, verb)): Path<(String, String)>,
     form: Form,
 ) -> Result<Response, Refused> {
-    let verb = known(&verb)?;
-    match say(&visitor, &id, verb, &form).await {
+    let (id, verb) = (id_of(&id)?, known(&verb)?);
+    match say(&visitor, id, verb, &form).await {
         Ok(()) => Ok(to(&format!("/upgrades/{id}"))),
         Err(refused) if refused.status == StatusCode::NOT_FOUND => Err(refused),
         Err(refused) => {
-            let mut page = page(&visitor, &id, verb).await?;
+            let mut page = page(&visitor, id, verb).await?;
             page.refused = Some(refused.sentence());
             page.reason = form.owned("reason").unwrap_or_default();
             page.ticked = form.all("done").filter_map(|number| number.parse().ok()).collect();
@@ -105,7 +107,7 @@ pub(super) async fn put(
     }
 }
 
-async fn say(visitor: &Visitor, id: &str, verb: UpgradeVerb, form: &Form) -> Result<(), Refused> {
+async fn say(visitor: &Visitor, id: Uuid, verb: UpgradeVerb, form: &Form) -> Result<(), Refused> {
     let path = format!("/upgrades/{id}/{}", verb.as_str());
     let reason = form.owned("reason");
     let asked = match verb {
@@ -128,7 +130,7 @@ async fn say(visitor: &Visitor, id: &str, verb: UpgradeVerb, form: &Form) -> Res
 }
 
 /// What was ticked is done, whatever becomes of the start.
-async fn acknowledge(visitor: &Visitor, id: &str, form: &Form) -> Result<(), Refused> {
+async fn acknowledge(visitor: &Visitor, id: Uuid, form: &Form) -> Result<(), Refused> {
     let mut numbers = Vec::new();
     for ticked in form.all("done") {
         let number = ticked.parse();

@@ -163,6 +163,37 @@ async fn a_list_is_never_whole_and_says_what_to_do_where_it_is_empty() {
     let narrowed = page(&control_plane, &format!("/upgrades/?executorId={executor_id}&state=pending")).await;
     assert!(texts(&narrowed, ".empty").concat().contains("No upgrade is here now"));
     assert_eq!(control_plane.get("/upgrades/?state=gone").await.status, 400);
-    assert_eq!(control_plane.get("/upgrades/01a1fd44-ec13-72dc-be3d-6f6dbcc5687c").await.status, 404);
-    assert_eq!(control_plane.get("/upgrades/01a1fd44-ec13-72dc-be3d-6f6dbcc5687c/explode").await.status, 404);
+    let unknown = "01a1fd44-ec13-72dc-be3d-6f6dbcc5687c";
+    for gone in
+        [unknown, &format!("{unknown}/explode"), &format!("{unknown}/start"), "counts", "..%2Fexecutors"]
+    {
+        assert_eq!(control_plane.get(&format!("/upgrades/{gone}")).await.status, 404, "{gone}");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_sends_the_token_of_its_page_and_nothing_is_done_without_it() {
+    let (control_plane, path, _) = waiting().await;
+    control_plane.with_password("eva", Role::Editor, "a long enough password").await;
+    let browser = control_plane.logged_in("eva", "a long enough password").await;
+    let browse = async |method: axum::http::Method, path: &str, body: String| {
+        let request = axum::http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "cp.test:3000")
+            .header("cookie", &browser.cookie)
+            .header("sec-fetch-site", "same-origin")
+            .header("content-type", "application/x-www-form-urlencoded");
+        control_plane.send(request.body(body.into()).unwrap()).await
+    };
+    let place = format!("{path}/pause");
+    let asked = html(&browse(axum::http::Method::GET, &place, String::new()).await);
+    let field = Selector::parse("main input[name=csrf]").unwrap();
+    let token = asked.select(&field).next().unwrap().value().attr("value").unwrap().to_owned();
+    let other = "0".repeat(64);
+    let refused = browse(axum::http::Method::POST, &place, format!("csrf={other}&reason=x")).await;
+    assert_eq!(refused.status, 403, "{}", String::from_utf8_lossy(&refused.bytes));
+    let done = browse(axum::http::Method::POST, &place, format!("csrf={token}&reason=x")).await;
+    assert_eq!(done.status, 303, "{}", String::from_utf8_lossy(&done.bytes));
+    assert_eq!(texts(&page(&control_plane, &path).await, ".head .badge"), ["Paused"]);
 }

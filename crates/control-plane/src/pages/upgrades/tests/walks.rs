@@ -130,7 +130,7 @@ async fn one_that_was_rolled_back_says_why_on_top_and_where_it_happened() {
         )),
         "{first}"
     );
-    assert_eq!(walk.bar().await[6..], ["On trial: ended here", "Rolled back: ended here"]);
+    assert_eq!(walk.bar().await[6..], ["On trial: ended here", "Rolled back: the end"]);
     assert!(texts(&shown, "script").concat().is_empty(), "nothing of it is run");
     check_list(&walk, "error", "Rolled back").await;
 }
