@@ -5,8 +5,9 @@
 //! service started, how many bytes it has, and since when its upgrade stands where it stands. The last lives nowhere
 //! else: a control plane that was down has heard nobody, so with it every deadline begins anew.
 
+mod look;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -22,11 +23,6 @@ use crate::presence::presence;
 use crate::secrets::SecretHash;
 use crate::store::LastSeen;
 use crate::upgrade::{self, Upgrade};
-
-/// How many executors are looked at with the memory locked.
-const GLANCE: usize = 1_000;
-/// How many of them are copied.
-const HANDFUL: usize = 64;
 
 /// The memory of the fleet. Its lock is held for a look or a note, never while waiting for anything.
 #[derive(Default)]
@@ -257,59 +253,6 @@ impl Fleet {
         let memory = self.memory();
         let all = memory.executors.values().map(|entry| &entry.snapshot.executor);
         all.filter(|executor| executor.account_id == account_id).map(look).collect()
-    }
-
-    /// Every executor of the account behind a name that `fits`, in the order of names. Only those are copied, a few at
-    /// a time: whoever wants a page pays for a page. The lock is taken anew for each portion.
-    pub fn each<'f>(
-        &'f self,
-        account_id: Uuid,
-        after: Option<String>,
-        mut fits: impl FnMut(&Snapshot) -> bool + 'f,
-    ) -> impl Iterator<Item = Snapshot> + 'f {
-        let mut after = Some(after);
-        std::iter::from_fn(move || {
-            let (portion, last) = self.portion(account_id, after.take()?.as_deref(), &mut fits);
-            after = last.map(Some);
-            Some(portion)
-        })
-        .flatten()
-    }
-
-    /// Has `look` see every executor of the account, in the order of names, and copies none.
-    pub fn visit(&self, account_id: Uuid, mut look: impl FnMut(&Executor)) {
-        let nobody = |one: &Snapshot| {
-            look(&one.executor);
-            false
-        };
-        self.each(account_id, None, nobody).for_each(drop);
-    }
-
-    /// Those who fit among the next by name, and whom to look behind for more; nobody at the end.
-    fn portion(
-        &self,
-        account_id: Uuid,
-        after: Option<&str>,
-        fits: &mut impl FnMut(&Snapshot) -> bool,
-    ) -> (Vec<Snapshot>, Option<String>) {
-        let memory = self.memory();
-        let start = match after {
-            Some(name) => Bound::Excluded((account_id, name.to_owned())),
-            None => Bound::Included((account_id, String::new())),
-        };
-        let all = memory.names.range((start, Bound::Unbounded));
-        let mut found = Vec::new();
-        for (looked_at, ((account, name), id)) in all.enumerate() {
-            if *account != account_id {
-                break;
-            }
-            let known = memory.executors.get(id).map(|entry| &entry.snapshot);
-            found.extend(known.filter(|known| fits(known)).cloned());
-            if looked_at + 1 == GLANCE || found.len() == HANDFUL {
-                return (found, Some(name.clone()));
-            }
-        }
-        (found, None)
     }
 
     /// Puts the bytes known here over those of an upgrade read from the store.
