@@ -146,8 +146,9 @@ mod tests {
     use crate::in_process::{ControlPlane, OWNER};
 
     fn following(page: &str, bearer: &str) -> Request<Body> {
-        let request =
-            Request::get(format!("/live?page={page}")).header("authorization", format!("Bearer {bearer}"));
+        let request = Request::get(format!("/live?page={page}"))
+            .header("host", "cp.test:3000")
+            .header("authorization", format!("Bearer {bearer}"));
         request.body(Body::empty()).unwrap()
     }
 
