@@ -192,7 +192,7 @@ impl Browser {
         let script = "return [...arguments[0].options].find((it) => it.text.trim().startsWith(arguments[1]))";
         let option = self.driver.find(script, &[element.as_argument(), json!(wanted)]);
         let option = option.unwrap_or_else(|| panic!("`{field}` can be `{wanted}`"));
-        self.driver.click(&option).unwrap();
+        self.driver.choose(&option).unwrap();
     }
 
     /// Hands a file to a field.

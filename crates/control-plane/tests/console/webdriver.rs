@@ -13,6 +13,13 @@ use tempfile::TempDir;
 
 /// How the protocol marks an element among values.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+/// The middle of the first line of an element, where nothing covers it.
+const PLACE: &str = "const it = arguments[0];
+    it.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    const { left, top, width, height } = it.getClientRects()[0];
+    const [x, y] = [Math.floor(left + width / 2), Math.floor(top + height / 2)];
+    const hit = document.elementFromPoint(x, y);
+    return it.contains(hit) || hit?.contains(it) && hit.matches('label, a, button') ? [x, y] : null";
 /// A page that takes longer than this to load has failed.
 const CALL_LIMIT: Duration = Duration::from_secs(60);
 
@@ -112,9 +119,25 @@ impl WebDriver {
         found[ELEMENT].as_str().map(|id| Element(id.to_owned()))
     }
 
-    /// As a person clicks: into the middle of it, and only where nothing covers it.
-    pub fn click(&self, Element(id): &Element) -> Result<(), String> {
+    /// Takes an entry of a list.
+    pub fn choose(&self, Element(id): &Element) -> Result<(), String> {
         self.post(&format!("element/{id}/click"), &json!({})).map(drop)
+    }
+
+    /// As a person clicks: moves to it, and only where nothing covers it. What the protocol's own click takes for hidden
+    /// is not what people see.
+    pub fn click(&self, element: &Element) -> Result<(), String> {
+        let place = self.run(PLACE, &[element.as_argument()])?;
+        let [x, y] = [&place[0], &place[1]];
+        if !x.is_number() {
+            return Err("something covers it".to_owned());
+        }
+        let moves = json!([
+            {"type": "pointerMove", "x": x, "y": y}, {"type": "pointerDown", "button": 0},
+            {"type": "pointerUp", "button": 0},
+        ]);
+        let mouse = json!({"type": "pointer", "id": "mouse", "actions": moves});
+        self.post("actions", &json!({"actions": [mouse]})).map(drop)
     }
 
     pub fn clear(&self, Element(id): &Element) -> Result<(), String> {
