@@ -33,7 +33,7 @@ fn what_was_rolled_back_says_why_and_what_is_planned_can_be_moved() {
     browser.follow("1.0.0 → 1.1.0 of berlin-01");
     browser.find("alert", "");
     browser.sees(CRASH);
-    browser.sees("Rolled back ended here");
+    browser.sees("Rolled back the end");
     axe::finds_nothing_serious(&browser);
     browser.press_button("Close");
 

@@ -205,10 +205,13 @@ pub(crate) fn deed(action: &Action) -> &'static str {
     }
 }
 
-/// What it was done to: its name, else the end of its id, which tells it apart from others.
+/// What it was done to: its name, else the end of its id, which tells it apart from others; else it is all of it.
 pub(crate) fn called(entry: &Activity) -> String {
-    if !entry.name.is_empty() || entry.target.is_empty() {
+    if !entry.name.is_empty() {
         return entry.name.clone();
+    }
+    if entry.target.is_empty() {
+        return "the account".to_owned();
     }
     let end: String = entry.target.chars().rev().take(8).collect();
     format!("…{}", end.chars().rev().collect::<String>())
