@@ -61,6 +61,6 @@ mod tests {
         assert!(works.contains("href=\"/upgrades/1/start\"") && !works.contains("aria-disabled"), "{works}");
         let locked = action.unless(Some("You are <viewer>.".to_owned())).unless(None).render().unwrap();
         assert!(!locked.contains("href") && locked.contains("aria-disabled=\"true\""), "{locked}");
-        assert!(locked.contains("You are &#60;viewer&#62;."), "{locked}");
+        assert!(locked.contains("You are &lt;viewer&gt;."), "{locked}");
     }
 }

@@ -49,6 +49,12 @@ pub(crate) fn session() -> Session {
     }
 }
 
+/// The page of an answer, with names between backticks as the API writes them.
+pub(crate) fn as_written(bytes: &[u8]) -> String {
+    let text = std::str::from_utf8(bytes).unwrap();
+    text.replace("<code>", "`").replace("</code>", "`")
+}
+
 /// Looks at a page as a careful browser would.
 #[track_caller]
 pub(crate) fn check(name: &str, page: &impl askama::Template) -> Html {

@@ -15,6 +15,7 @@ use super::guest::Guest;
 use super::refused::{Refused, render};
 use super::visitor::{Visitor, to};
 use super::{Console, Row, assets};
+use crate::pages::words;
 
 pub(crate) mod password;
 

@@ -1,5 +1,9 @@
 //! Pure: how things are said on a page.
 
+mod told;
+
+pub(crate) use told::told;
+
 use std::fmt::{self, Display, Formatter};
 
 use askama::filters::HtmlSafe;

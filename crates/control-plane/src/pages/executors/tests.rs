@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::in_process::people::request;
 use crate::in_process::{Answered, ControlPlane, OWNER, said};
 use crate::pages::sample::HOSTILE;
+use crate::pages::sample::as_written;
 use crate::pages::words;
 
 /// Sends a form as a page does, with a token that needs no other proof.
@@ -24,7 +25,7 @@ pub(super) async fn send(control_plane: &ControlPlane, path: &str, fields: &[(&s
 
 /// A page and its status.
 pub(super) fn page(answer: &Answered) -> (StatusCode, String) {
-    (answer.status, String::from_utf8(answer.bytes.clone()).unwrap())
+    (answer.status, as_written(&answer.bytes))
 }
 
 pub(super) async fn shown(control_plane: &ControlPlane, path: &str) -> String {
@@ -45,7 +46,7 @@ pub(super) fn all(page: &str, selector: &str, attribute: Option<&str>) -> Vec<St
         .collect()
 }
 
-const NAMES: &str = "#executors-found tbody th";
+const NAMES: &str = "#executors-found tbody th > a";
 
 #[tokio::test]
 async fn the_pages_have_every_executor_once_and_never_more_than_fifty() {

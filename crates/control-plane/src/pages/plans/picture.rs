@@ -109,7 +109,7 @@ pub(crate) const MOST_ACROSS: usize = 4;
 
 const BOX: (u32, u32) = (230, 112);
 const BOX_DOWN: (u32, u32) = (340, 96);
-const GAP: u32 = 92;
+const GAP: u32 = 108;
 const GAP_DOWN: u32 = 46;
 const EDGE: u32 = 3;
 const PADDING: u32 = 14;

@@ -13,6 +13,7 @@ use crate::pages::assets;
 use crate::pages::layout::{Layout, Room};
 use crate::pages::refused::{Refused, render};
 use crate::pages::visitor::{Visitor, to};
+use crate::pages::words;
 use crate::right::Right;
 
 #[derive(Template)]

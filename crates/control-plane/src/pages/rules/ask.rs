@@ -10,6 +10,7 @@ use crate::pages::form::Form;
 use crate::pages::layout::{Layout, Room};
 use crate::pages::refused::{Refused, render};
 use crate::pages::visitor::Visitor;
+use crate::pages::words;
 use crate::right::Right;
 
 /// A form at the path that does what it asks.

@@ -6,6 +6,7 @@ use scraper::{Html, Selector};
 
 use crate::in_process::people::request;
 use crate::in_process::{ControlPlane, OWNER};
+use crate::pages::sample::as_written;
 use crate::pages::words;
 
 /// Somebody at their desk.
@@ -73,20 +74,13 @@ impl Seen {
     /// The form is there again and says why.
     #[track_caller]
     pub(crate) fn was_refused(&self, status: u16, why: &str) {
-        let text = self.text();
+        let text = read(&as_written(self.html.as_bytes()));
         assert!(self.status == status && text.contains(why), "{} {text}", self.status);
     }
 
     /// What people read, in one line.
     pub(crate) fn text(&self) -> String {
-        let html = Html::parse_document(&self.html);
-        let main = Selector::parse("main").unwrap();
-        let words: Vec<_> = html
-            .select(&main)
-            .flat_map(|main| main.text())
-            .flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
-            .collect();
-        words.join(" ")
+        read(&self.html)
     }
 
     /// The secret that is shown once, in an answer that nobody keeps.
@@ -100,11 +94,23 @@ impl Seen {
 
     /// Why a button of this label does not work; nothing where it does, or is not there.
     pub(crate) fn locked(&self, label: &str) -> Option<String> {
-        let html = Html::parse_document(&self.html);
+        let html = Html::parse_document(&as_written(self.html.as_bytes()));
         let (locked, button, why) = (".locked", "[aria-disabled]", ".why");
         let [locked, button, why] = [locked, button, why].map(|it| Selector::parse(it).unwrap());
         let text = |it: scraper::ElementRef<'_>| it.text().collect::<String>();
         let found = html.select(&locked).find(|it| it.select(&button).any(|it| text(it) == label))?;
         found.select(&why).next().map(text)
     }
+}
+
+/// What people read, in one line.
+fn read(html: &str) -> String {
+    let html = Html::parse_document(html);
+    let main = Selector::parse("main").unwrap();
+    let words: Vec<_> = html
+        .select(&main)
+        .flat_map(|main| main.text())
+        .flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    words.join(" ")
 }

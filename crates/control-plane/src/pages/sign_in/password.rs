@@ -9,6 +9,7 @@ use crate::pages::assets;
 use crate::pages::form::Form;
 use crate::pages::refused::{Refused, render};
 use crate::pages::visitor::{Visitor, to};
+use crate::pages::words;
 
 #[derive(Template)]
 #[template(path = "sign_in/password.html")]

@@ -14,7 +14,7 @@ const OWN: (&str, &str) = ("sec-fetch-site", "same-origin");
 /// Sends a form as a browser does.
 async fn post(control_plane: &ControlPlane, path: &str, cookie: &str, fields: &[(&str, &str)]) -> Answered {
     let form = ("content-type", "application/x-www-form-urlencoded");
-    let body = crate::pages::words::query(fields.iter().copied());
+    let body = words::query(fields.iter().copied());
     control_plane.send(request(Method::POST, path, &[form, OWN, ("cookie", cookie)], body)).await
 }
 

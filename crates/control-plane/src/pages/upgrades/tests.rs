@@ -21,6 +21,7 @@ use super::verb_words::{button, words_of};
 use crate::in_process::{Answered, ControlPlane};
 use crate::pages::action::{Action, Look};
 use crate::pages::layout::Room;
+use crate::pages::sample::as_written;
 use crate::pages::sample::{HOSTILE, check, layout, now};
 
 /// What a page shows there, one string an element.
@@ -37,7 +38,7 @@ async fn page(control_plane: &ControlPlane, path: &str) -> Html {
 }
 
 fn html(answer: &Answered) -> Html {
-    Html::parse_document(&String::from_utf8_lossy(&answer.bytes))
+    Html::parse_document(&as_written(&answer.bytes))
 }
 
 /// Sends a form of ours as a browser does.

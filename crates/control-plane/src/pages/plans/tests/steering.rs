@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::in_process::people::Somebody;
 use crate::in_process::{Answered, ControlPlane, OWNER, said};
+use crate::pages::sample::as_written;
 use crate::pages::words;
 
 /// One host and whether it does what it is asked.
@@ -81,7 +82,7 @@ impl Fleet {
 
     pub(super) async fn page(&self, path: &str, token: &str) -> String {
         let answer = self.control_plane.call(Method::GET, path, token, "").await;
-        let text = String::from_utf8(answer.bytes).unwrap();
+        let text = as_written(&answer.bytes);
         assert_eq!(answer.status.as_u16(), 200, "{path}: {text}");
         text
     }
@@ -133,14 +134,14 @@ async fn a_wave_that_waits_for_a_person_is_approved_by_a_form() {
     fleet.pass_s(120).await;
     let page = fleet.page(&format!("/plans/{id}"), OWNER).await;
     assert!(page.contains("needs approval"), "the picture says that a person is asked");
-    assert!(page.contains("Wave a: it waits for its gate `approval`"), "{page}");
+    assert!(page.contains("Wave `a`: It waits for its gate `approval`"), "{page}");
     let path = format!("/plans/{id}/approve");
     assert!(page.contains(&format!("{path}?wave=a")), "{page}");
     let asked = fleet.page(&format!("{path}?wave=a"), OWNER).await;
     assert!(asked.contains("Approve a of monthly") && asked.contains("data-fragment"), "{asked}");
     let refused = fleet.form(&path, OWNER, &[("wave", "a"), ("reason", " ")]).await;
     assert_eq!(refused.status.as_u16(), 400);
-    let text = String::from_utf8(refused.bytes).unwrap();
+    let text = as_written(&refused.bytes);
     assert!(text.contains("role=\"alert\"") && text.contains("must say why"), "{text}");
     let approved = fleet.form(&path, OWNER, &[("wave", "a"), ("reason", "a quiet day")]).await;
     assert_eq!(
@@ -162,13 +163,13 @@ async fn a_plan_is_halted_resumed_rolled_back_and_deleted_by_forms() {
     let at = |verb: &str| format!("/plans/{id}/{verb}");
     let early = fleet.form(&at("delete"), OWNER, &[("reason", "x")]).await;
     assert_eq!(early.status.as_u16(), 409);
-    assert!(String::from_utf8(early.bytes).unwrap().contains("halt it first"));
+    assert!(as_written(&early.bytes).contains("halt it first"));
     let halted = fleet.form(&at("halt"), OWNER, &[("reason", "the tills <b>are</b> slow")]).await;
     assert_eq!(halted.status.as_u16(), 303);
     let page = fleet.page(&format!("/plans/{id}"), OWNER).await;
     assert!(page.contains("Halted") && page.contains("the tills &#60;b&#62;are&#60;/b&#62; slow"), "{page}");
     let again = fleet.form(&at("halt"), OWNER, &[("reason", "still")]).await;
-    let text = String::from_utf8(again.bytes).unwrap();
+    let text = as_written(&again.bytes);
     assert_eq!(again.status.as_u16(), 409);
     assert!(text.contains("still</textarea>"), "what was typed is kept: {text}");
     for (verb, state) in [("resume", "running"), ("rollback", "rollingBack")] {
@@ -255,7 +256,7 @@ async fn groups_are_made_changed_and_deleted_by_forms() {
     ] {
         let refused = fleet.form(&at, OWNER, &fields).await;
         assert_eq!(refused.status.as_u16(), 400, "{fields:?}");
-        let text = String::from_utf8(refused.bytes).unwrap();
+        let text = as_written(&refused.bytes);
         assert!(text.contains(sentence) && text.contains("role=\"alert\""), "{fields:?}: {text}");
     }
     let changed = fleet.form(&at, OWNER, &[("name", "back"), ("selector", "wave in (b)")]).await;
@@ -292,7 +293,7 @@ async fn where_four_eyes_are_wanted_who_applied_a_plan_is_told_that_somebody_els
     let page = fleet.page(&format!("/plans/{id}"), OWNER).await;
     let locked = locked(&page);
     let why = locked.iter().find(|(what, _)| what == "Approve").map(|(_, why)| why.as_str());
-    assert_eq!(why, Some("owner applied the plan; somebody else has to approve it."), "{page}");
+    assert_eq!(why, Some("Owner applied the plan; somebody else has to approve it."), "{page}");
     let other = fleet.control_plane.somebody(OWNER, "eve", Role::Editor).await;
     let page = fleet.page(&format!("/plans/{id}"), &other.token).await;
     assert!(page.contains(&format!("href=\"/plans/{id}/approve\"")), "{page}");

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::steering::Fleet;
 use crate::in_process::{Answered, OWNER, said};
+use crate::pages::sample::as_written;
 
 /// The fields of the form of a page, as a browser would send them with this button.
 fn filled(page: &str, go: &str) -> Vec<(String, String)> {
@@ -43,7 +44,7 @@ pub(super) async fn send(fleet: &Fleet, page: &str, go: &str, changes: &[(&str, 
 }
 
 pub(super) fn text(answer: Answered, status: u16) -> String {
-    let text = String::from_utf8(answer.bytes).unwrap();
+    let text = as_written(&answer.bytes);
     assert_eq!(answer.status.as_u16(), status, "{text}");
     text
 }

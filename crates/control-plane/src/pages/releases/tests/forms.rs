@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::in_process::people::Browser;
 use crate::in_process::{Answered, ControlPlane, OWNER, TARGET, comment, form, signer};
+use crate::pages::sample::as_written;
 
 const BYTES: &[u8] = b"the bytes of an agent";
 
@@ -41,7 +42,7 @@ async fn submit(control_plane: &ControlPlane, bearer: &str, path: &str, fields: 
 }
 
 fn html(answer: &Answered) -> String {
-    String::from_utf8(answer.bytes.clone()).unwrap()
+    as_written(&answer.bytes)
 }
 
 #[tokio::test]

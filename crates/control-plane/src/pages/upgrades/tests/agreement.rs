@@ -3,6 +3,7 @@
 use super::*;
 use crate::api::steer::tests::actions::{STATES, publish, stands};
 use crate::in_process::OWNER;
+use crate::pages::sample::as_written;
 use crate::pages::words;
 
 /// What a confirmation can go past: boxes to tick, and force.
@@ -50,7 +51,8 @@ async fn a_button_works_where_its_form_is_heard_and_says_why_where_it_is_not() {
             match answer.status.as_u16() {
                 303 => assert_eq!((locked, action["allowed"].as_bool()), (&None, Some(true)), "{case}"),
                 status => {
-                    let reason = words::sentence(action["reason"].as_str().unwrap());
+                    let told = words::told(action["reason"].as_str().unwrap()).to_string();
+                    let reason = as_written(told.as_bytes());
                     assert!((400..500).contains(&status), "{case}: {status}");
                     assert!(texts(&html(&answer), "[role=alert]").contains(&reason), "{case}: {reason}");
                     let is_passable = PASSABLE.contains(&action["code"].as_str().unwrap());
