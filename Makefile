@@ -52,10 +52,10 @@ test-fleet: prepare $(KEYS)
 	FLEET_PROGRAMS=$(CARGO_TARGET_DIR)/lab FLEET_SEEDS=$(FLEET_SEEDS) FLEET_EXECUTORS=$(FLEET_EXECUTORS) \
 		cargo test --locked --package novactl --test simulate -- --nocapture a_plan_halts
 
-# The console in a real browser: every walk, and axe-core on every page, wide and narrow, light and dark; `make test` takes
-# the short ones. NOVACULA_SCREENSHOTS=docs/console keeps pictures of the main pages there.
+# The console in a real browser: every page, wide and narrow, light and dark, with axe-core; `make test` looks at one page of
+# each kind. NOVACULA_SCREENSHOTS=docs/console keeps pictures of the main pages there.
 test-ui: prepare $(KEYS)
-	cargo test --locked --package novacula-control-plane --test console -- --include-ignored
+	NOVACULA_WALKS=all cargo test --locked --package novacula-control-plane --test console
 
 # The hosts of `make test` are of one suite; these are of systemd 247, 252 and 257.
 test-matrix: prepare $(KEYS)

@@ -39,7 +39,6 @@ fn the_keyboard_reaches_the_content_and_every_room() {
 }
 
 #[test]
-#[ignore = "make test-ui"]
 fn escape_closes_what_was_opened_and_a_locked_button_says_why_when_it_is_reached() {
     let scene = Scene::with(vec![Host::new("berlin-01", "1.0.0", "stable", &[])]);
     scene.person("eve", "editor", false);

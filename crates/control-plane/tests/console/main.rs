@@ -1,5 +1,6 @@
 //! The console in a real browser: Debian's chromium, driven as a person would, against the real program with executors
-//! that sync. `make test` walks the first way; `make test-ui` walks them all.
+//! that sync. `make test` looks at one page of each kind; `make test-ui` at them all, in
+//! every light and width.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as expected")]
 
@@ -22,3 +23,8 @@ mod sign_in;
 mod steering;
 mod webdriver;
 mod without_scripts;
+
+/// As much is looked at as there is.
+fn is_whole_walk() -> bool {
+    std::env::var_os("NOVACULA_WALKS").is_some_and(|walks| walks == "all")
+}

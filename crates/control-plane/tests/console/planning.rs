@@ -8,7 +8,6 @@ use crate::fleet::Host;
 use crate::scene::{PASSWORD, Scene};
 
 #[test]
-#[ignore = "make test-ui"]
 fn a_plan_is_made_in_the_wizard_approved_and_halted() {
     let scene = Scene::with(vec![
         Host::new("canary-01", "1.0.0", "stable", &[("ring", "canary")]),

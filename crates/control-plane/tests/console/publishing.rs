@@ -6,7 +6,6 @@ use crate::fleet::Host;
 use crate::scene::{PASSWORD, Scene};
 
 #[test]
-#[ignore = "make test-ui"]
 fn a_release_manager_uploads_looks_and_publishes() {
     let scene = Scene::with(vec![Host::new("berlin-01", "1.0.0", "stable", &[])]);
     scene.person("rita", "viewer", true);

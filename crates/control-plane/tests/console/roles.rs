@@ -6,7 +6,6 @@ use crate::fleet::Host;
 use crate::scene::{PASSWORD, Scene};
 
 #[test]
-#[ignore = "make test-ui"]
 fn what_a_role_does_not_allow_is_locked_and_says_why() {
     let scene = Scene::with(vec![Host::new("berlin-01", "1.0.0", "stable", &[])]);
     scene.person("vic", "viewer", false);

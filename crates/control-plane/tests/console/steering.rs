@@ -10,7 +10,6 @@ use crate::scene::{PASSWORD, Scene};
 const CRASH: &str = "1.1.0 exited with code 101 four times within 20 s";
 
 #[test]
-#[ignore = "make test-ui"]
 fn what_was_rolled_back_says_why_and_what_is_planned_can_be_moved() {
     let scene = Scene::with(vec![
         Host::new("berlin-01", "1.0.0", "stable", &[]).failing(CRASH),

@@ -6,7 +6,6 @@ use crate::scene::{PASSWORD, Scene};
 use crate::webdriver::Manner;
 
 #[test]
-#[ignore = "make test-ui"]
 fn without_scripts_people_find_an_executor_ask_for_an_upgrade_and_start_it() {
     let scene = Scene::with(vec![
         Host::new("berlin-01", "1.0.0", "stable", &[("site", "berlin")]),

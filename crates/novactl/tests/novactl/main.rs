@@ -14,6 +14,7 @@ mod executors;
 mod first_run;
 mod fleet;
 mod fleet_groups;
+mod fleet_live;
 mod fleet_plans;
 mod freezes;
 mod novactl;
