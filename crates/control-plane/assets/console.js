@@ -82,6 +82,14 @@ document.addEventListener("click", (event) => {
   openOver(link, "drawer" in link.dataset);
 });
 
+// Whoever leaves what was opened over a page is where they came from.
+document.addEventListener("click", (event) => {
+  const dialog = event.target.closest("a[data-leave]")?.closest("dialog");
+  if (!dialog) return;
+  event.preventDefault();
+  dialog.close();
+});
+
 // A link inside the drawer that leads to another of its tabs stays in the drawer.
 document.addEventListener("click", async (event) => {
   const tab = event.target.closest("dialog.drawer .tabs a");

@@ -139,7 +139,7 @@ mod tests {
     use std::time::Duration;
 
     use axum::body::{Body, BodyDataStream};
-    use axum::http::Request;
+    use axum::http::{Method, Request};
     use futures_util::StreamExt as _;
     use serde_json::json;
 
@@ -203,5 +203,26 @@ mod tests {
         control_plane.app.ending.cancel();
         let rest = async { while body.next().await.is_some() {} };
         tokio::time::timeout(Duration::from_secs(20), rest).await.expect("the stream ends");
+    }
+
+    #[tokio::test]
+    async fn a_page_that_is_left_open_does_not_keep_its_session_from_ending() {
+        const HOUR_MS: i64 = 3_600_000;
+        let control_plane = ControlPlane::start().await;
+        for (page, expected) in [("/live?page=/", 401), ("/", 200)] {
+            let opened = control_plane.call(Method::POST, "/api/v1/session/token", OWNER, "").await;
+            let cookie = opened.header("set-cookie").split(';').next().unwrap().to_owned();
+            let asking = |path: &str| {
+                let request = Request::get(path).header("host", "cp.test:3000").header("cookie", &cookie);
+                request.body(Body::empty()).unwrap()
+            };
+            control_plane.wait_ms(11 * HOUR_MS);
+            let looking = control_plane.stream(asking(page)).await;
+            assert_eq!(looking.status(), 200, "{page}");
+            until(&mut looking.into_body().into_data_stream(), "Overview").await;
+            control_plane.wait_ms(2 * HOUR_MS);
+            let later = control_plane.stream(asking("/api/v1/executors")).await;
+            assert_eq!(later.status().as_u16(), expected, "after {page}");
+        }
     }
 }

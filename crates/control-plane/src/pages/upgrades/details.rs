@@ -14,7 +14,7 @@ use super::instructions::is_unread;
 use super::reschedule::Schedule;
 use super::standing::{self, Standing, standing, trouble};
 use super::verb_words::{button, state_forbids};
-use crate::pages::action::Action;
+use crate::pages::action::{Action, Look};
 use crate::pages::layout::{Layout, Room};
 use crate::pages::refused::{Refused, render};
 use crate::pages::visitor::Visitor;
@@ -100,8 +100,15 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Res
             button(verb, &upgrade.id, false).unless(reason)
         })
         .collect();
-    // What can be done stands first; what cannot says why behind it.
+    // What can be done stands first; what cannot says why behind it. One stands out: a retry goes through what a person
+    // may continue past.
     actions.sort_by_key(|action| action.cannot.is_some());
+    let mut has_first = false;
+    for action in actions.iter_mut().rev().filter(|action| action.look == Look::First) {
+        let stands_out = !has_first && action.cannot.is_none();
+        has_first |= stands_out;
+        action.look = if stands_out { Look::First } else { Look::Plain };
+    }
     let title = format!("{}: {} → {}", upgrade.executor_name, upgrade.from_version, upgrade.target_version);
     let layout = visitor.layout(title, Room::Upgrades).await?.following(path);
     let page = DetailsPage {
