@@ -138,6 +138,7 @@ SYNC_FIELDS = {
     "held": nullable(record(reason=TEXT, until=nullable(MOMENT))),
     "upgrade": nullable(record(**UPGRADE_FIELDS)),
     "preflight": each(record(check=SOME_TEXT, ok=FLAG, note=TEXT)),
+    "trustedKeys": each(matching("a key id as minisign prints it", r"[0-9A-F]{16}")),
 }
 
 sync_faults = record(**SYNC_FIELDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime, timedelta, timezone
 
 import contract
@@ -51,6 +52,11 @@ def check_fields(bench: Bench, sync: Sync, started: datetime) -> None:
     }
     for field, expected in known.items():
         checks.equal(f"the first sync says the true {field}", expected, body.get(field))
+    # Bytes 2 to 9 of a signature are the id of its key, the least significant first.
+    signature = base64.b64decode(bench.kit.release.signature.splitlines()[1])
+    signed_by = signature[2:10][::-1].hex().upper()
+    trusted = body.get("trustedKeys", [])
+    checks.holds("the first sync names the key of the release among the trusted", signed_by in trusted, signed_by, trusted)
     if contract.is_moment(body.get("startedAt")):
         distance = abs(contract.parse_moment(body["startedAt"]) - started)
         checks.holds("startedAt is when this agent was started", distance < timedelta(seconds=30), started, distance)
