@@ -71,6 +71,7 @@ async function openOver(link, isDrawer) {
     link.focus();
   });
   document.body.append(dialog);
+  remember(dialog);
   dress(dialog);
   dialog.showModal();
 }
@@ -102,6 +103,7 @@ document.addEventListener("click", async (event) => {
   if (!content || !old) return location.assign(tab.href);
   old.replaceWith(setApart(document.adoptNode(content)));
   follow(page.body.dataset.follow);
+  remember(document.querySelector("dialog.drawer"));
   dress(document);
   document.querySelector("dialog.drawer .tabs a[aria-current]")?.focus();
 });
@@ -109,6 +111,21 @@ document.addEventListener("click", async (event) => {
 // ---- Live pages: the server sends the page whenever it differs; the regions that say so are exchanged.
 
 let source = null;
+let isPressed = false;
+let waiting = null;
+// What the server sent of each region; what is dressed here differs from it.
+const asSent = new WeakMap();
+const remember = (part) => part.querySelectorAll("[data-live][id]").forEach((region) => asSent.set(region, region.innerHTML));
+
+// Between pressing and letting go nothing is exchanged: the click would be lost.
+document.addEventListener("pointerdown", () => { isPressed = true; });
+for (const type of ["pointerup", "pointercancel"]) {
+  document.addEventListener(type, () => {
+    isPressed = false;
+    setTimeout(() => waiting && exchange(waiting));
+  });
+}
+
 let followed = null;
 
 function follow(page) {
@@ -125,21 +142,25 @@ function follow(page) {
 }
 
 function exchange(page) {
+  waiting = isPressed ? page : null;
+  if (waiting) return;
   const drawer = document.querySelector("dialog.drawer");
   for (const fresh of page.querySelectorAll("[data-live][id]")) {
     const shown = drawer?.querySelector("#" + CSS.escape(fresh.id)) ?? document.getElementById(fresh.id);
-    if (!shown || shown.innerHTML === fresh.innerHTML && shown.dataset.was === undefined) continue;
+    if (!shown || asSent.get(shown) === fresh.innerHTML) continue;
     // Whoever types or has a choice in hand is not disturbed.
     const active = document.activeElement;
     if (shown.contains(active) && active.matches("input, select, textarea")) continue;
-    if (shown.dataset.was === fresh.innerHTML) continue;
-    const open = [...shown.querySelectorAll("details[open][id]")].map((it) => it.id);
+    const opened = [...shown.querySelectorAll("details[id]")].map((it) => [it.id, it.open]);
     const ticked = [...shown.querySelectorAll("input:checked[value]")].map((it) => it.name + "\n" + it.value);
     const place = shown.contains(active) && active.getAttribute("href");
     const was = fresh.innerHTML;
     shown.replaceChildren(...document.adoptNode(fresh).childNodes);
-    shown.dataset.was = was;
-    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    asSent.set(shown, was);
+    for (const [id, open] of opened) {
+      const again = document.getElementById(id);
+      if (again) again.open = open;
+    }
     for (const box of shown.querySelectorAll("input[type=checkbox][value]")) box.checked = ticked.includes(box.name + "\n" + box.value) || box.checked;
     if (place) [...shown.querySelectorAll("a[href]")].find((it) => it.getAttribute("href") === place)?.focus();
     dress(shown);
@@ -196,5 +217,6 @@ for (const type of ["dragenter", "dragover", "dragleave", "drop"]) {
   });
 }
 
+remember(document);
 dress(document);
 follow(document.body.dataset.follow);
