@@ -168,6 +168,8 @@ function exchange(page) {
 }
 
 document.addEventListener("visibilitychange", () => follow(followed));
+// Who leaves by a form is led by its answer, not by what happens here meanwhile.
+document.addEventListener("submit", () => source?.close());
 
 // ---- Conveniences.
 

@@ -31,6 +31,7 @@ fn what_a_role_does_not_allow_is_locked_and_says_why() {
     assert!(why.contains("release manager"), "{why}");
 
     browser.press_button("Sign out");
+    browser.find("heading", "Sign in");
     browser.sign_in("eve", PASSWORD);
     browser.follow("Releases");
     let why = browser.reason_of("Publish a release");
