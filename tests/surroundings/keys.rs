@@ -13,8 +13,10 @@ fn an_agent_says_at_every_sync_which_release_keys_are_built_into_it() {
     let mut agent = Agent::new(&control_plane.url());
     agent.start();
     let said = control_plane.hears("which keys are trusted", |sync| sync.trusted_keys.clone());
-    // minisign writes the id into the first line of a public key.
-    let id = |text: String| text.lines().next().and_then(|line| Some(line.rsplit_once(' ')?.1.to_owned()));
+    // minisign writes the id into the first line of a public key, without the zeros it begins with.
+    let id = |text: String| {
+        text.lines().next().and_then(|line| Some(format!("{:0>16}", line.rsplit_once(' ')?.1)))
+    };
     let built_in: BTreeSet<_> = fs::read_dir(trusted_keys())
         .unwrap()
         .map(|entry| id(fs::read_to_string(entry.unwrap().path()).unwrap()).unwrap())
