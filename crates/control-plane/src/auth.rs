@@ -128,11 +128,11 @@ async fn signed_in(parts: &Parts, app: &App, from: Caller) -> Result<SignedIn, A
 fn key_holder(parts: &Parts, app: &App, from: Caller) -> Result<KeyHolder, ApiError> {
     let hash = presented(parts, EXECUTOR_KEY_PREFIX, "an executor's key")?;
     let by = app.fleet.key(hash, app.clock.now()).ok_or_else(|| unknown(app, from, UNKNOWN_KEY))?;
-    // Whoever is on trial would be taken for broken: what was swapped goes on to its end.
-    if !app.fleet.is_beyond_verify(by.key_id) {
-        app.suspended.check(by.account_id)?;
+    match app.suspended.check(by.account_id) {
+        // Whoever is on trial would be taken for broken: what was swapped goes on to its end.
+        Err(_) if app.fleet.is_beyond_verify(by.key_id) => Ok(by),
+        checked => checked.map(|()| by),
     }
-    Ok(by)
 }
 
 /// Where the request came from, for who counts tries.

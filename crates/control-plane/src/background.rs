@@ -51,7 +51,7 @@ mod tests {
             let mut look = interval(Duration::from_millis(5));
             loop {
                 look.tick().await;
-                let stored = control_plane.app.store.snapshots().await.unwrap().remove(0);
+                let stored = control_plane.app.store.snapshots(uuid::Uuid::nil(), 1).await.unwrap().remove(0);
                 if stored.open_upgrade().is_none() && stored.executor.last_seen_at == heard {
                     break;
                 }

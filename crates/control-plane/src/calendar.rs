@@ -1,6 +1,6 @@
 //! Pure: whether an upgrade may begin now. All windows and freezes of all accounts, in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -10,6 +10,7 @@ use novacula_protocol::people::{Wait, WaitCode};
 use uuid::Uuid;
 
 use crate::freeze::Freeze;
+use crate::labels::Labels;
 use crate::selector;
 use crate::window::{Named, Schedule, Span, Window, zone};
 
@@ -147,7 +148,7 @@ impl Calendar {
 
     /// Why nothing may begin now on an executor with these labels, if so. A freeze wins over every window.
     #[must_use]
-    pub fn stops(&self, account_id: Uuid, labels: &BTreeMap<String, String>, now: Timestamp) -> Option<Stop> {
+    pub fn stops(&self, account_id: Uuid, labels: &Labels, now: Timestamp) -> Option<Stop> {
         let account = self.0.get(&account_id)?;
         let freezes = account.freezes.iter().filter(|freeze| freeze.is_in_force(now));
         let last =
@@ -181,11 +182,7 @@ impl Calendar {
 
     /// The windows that select these labels, each with its schedule where it has one that still opens.
     #[must_use]
-    pub fn windows(
-        &self,
-        account_id: Uuid,
-        labels: &BTreeMap<String, String>,
-    ) -> Vec<(&Window, Option<&Schedule>)> {
+    pub fn windows(&self, account_id: Uuid, labels: &Labels) -> Vec<(&Window, Option<&Schedule>)> {
         let entries = self.0.get(&account_id).map(|account| account.windows.as_slice()).unwrap_or_default();
         let taken = entries.iter().filter(|entry| selector::takes(&entry.window.selector, labels));
         taken.map(|entry| (&entry.window, entry.schedule.as_ref())).collect()
@@ -193,12 +190,7 @@ impl Calendar {
 
     /// The freezes that select these labels and are not over.
     #[must_use]
-    pub fn freezes(
-        &self,
-        account_id: Uuid,
-        labels: &BTreeMap<String, String>,
-        now: Timestamp,
-    ) -> Vec<&Freeze> {
+    pub fn freezes(&self, account_id: Uuid, labels: &Labels, now: Timestamp) -> Vec<&Freeze> {
         let freezes = self.0.get(&account_id).map(|account| account.freezes.as_slice()).unwrap_or_default();
         let ahead = freezes.iter().filter(|freeze| now < freeze.ends_at);
         ahead.filter(|freeze| selector::takes(&freeze.selector, labels)).collect()

@@ -1,6 +1,7 @@
 //! Pure: one executor, what a sync may say, and what of it changes a durable fact.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use novacula_protocol::people::{self, Presence};
@@ -10,6 +11,7 @@ use novacula_protocol::sync::{Channel, Held, SyncRequest};
 use semver::Version;
 use uuid::Uuid;
 
+use crate::labels::Labels;
 use crate::said;
 use crate::upgrade::Upgrade;
 
@@ -35,15 +37,15 @@ pub struct Executor {
     /// Rust target triple.
     pub target: String,
     /// What selectors see: [`Self::host_labels`] under [`Self::labels_by_people`].
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// From its config.
-    pub host_labels: BTreeMap<String, String>,
+    pub host_labels: Labels,
     /// What people say of its labels.
-    pub labels_by_people: BTreeMap<String, String>,
+    pub labels_by_people: Labels,
     /// A sysadmin's hold.
     pub held: Option<Held>,
     /// The ids of the release keys that are built into it, in order; `None` where it does not say.
-    pub trusted_keys: Option<Vec<String>>,
+    pub trusted_keys: Option<Arc<[String]>>,
     /// The names of the checks it was asked for and has not answered.
     pub checks: Vec<String>,
     /// Starts of the service since boot; kept with the presence.
@@ -59,7 +61,7 @@ pub struct Executor {
 pub struct Snapshot {
     /// The executor.
     pub executor: Executor,
-    /// The latest upgrade.
+    /// The latest upgrade; the memory of the fleet has only one that is open.
     pub upgrade: Option<Upgrade>,
 }
 
@@ -97,7 +99,7 @@ impl Snapshot {
             current_version: executor.current_version.clone(),
             channel: executor.channel,
             target: executor.target.clone(),
-            labels: executor.labels.clone(),
+            labels: executor.labels.to_map(),
             status,
             support: reach::support(&executor.current_version, control_plane),
             held: executor.held.clone(),
@@ -136,11 +138,11 @@ impl Executor {
             current_version: said.current_version.clone(),
             channel: said.channel,
             target: said.target.clone(),
-            labels: said.labels.clone(),
-            host_labels: said.labels.clone(),
-            labels_by_people: BTreeMap::new(),
+            labels: Labels::from(&said.labels),
+            host_labels: Labels::from(&said.labels),
+            labels_by_people: Labels::default(),
             held: said.held.clone(),
-            trusted_keys: said.trusted_keys.clone(),
+            trusted_keys: said.trusted_keys.as_deref().map(Into::into),
             checks: Vec::new(),
             restarts: said.restarts,
             last_seen_at: now,
@@ -153,10 +155,10 @@ impl Executor {
         self.current_version.clone_from(&said.current_version);
         self.channel = said.channel;
         self.target.clone_from(&said.target);
-        self.host_labels.clone_from(&said.labels);
-        self.labels = effective(&self.host_labels, &self.labels_by_people);
+        self.host_labels = Labels::from(&said.labels);
+        self.labels = self.host_labels.under(&self.labels_by_people);
         self.held.clone_from(&said.held);
-        self.trusted_keys.clone_from(&said.trusted_keys);
+        self.trusted_keys = said.trusted_keys.as_deref().map(Into::into);
     }
 
     /// Takes over what a person says of its labels; `None` takes back what people said of one.
@@ -164,35 +166,37 @@ impl Executor {
     /// # Errors
     /// One sentence, when there would be too many labels, or one that cannot be meant.
     pub fn label(&mut self, said: &BTreeMap<String, Option<String>>) -> Result<(), String> {
+        let mut by_people = self.labels_by_people.to_map();
         for (key, value) in said {
             match value {
-                Some(value) => self.labels_by_people.insert(key.clone(), value.clone()),
-                None => self.labels_by_people.remove(key),
+                Some(value) => by_people.insert(key.clone(), value.clone()),
+                None => by_people.remove(key),
             };
         }
-        self.labels = effective(&self.host_labels, &self.labels_by_people);
+        self.labels_by_people = Labels::from(&by_people);
+        self.labels = self.host_labels.under(&self.labels_by_people);
         // A word can be taken back also where its host has come to say too much beside it.
         match said.values().any(Option::is_some) {
-            true => said::labels(&self.labels_by_people).and_then(|()| said::labels(&self.labels)),
+            true => said::labels(&by_people).and_then(|()| said::labels(&self.labels.to_map())),
             false => Ok(()),
         }
     }
 
-    /// The sync says nothing new that must be durable.
+    /// The sync says nothing new that must be durable, apart from its report and its answers to checks.
     #[must_use]
     pub fn knows(&self, said: &SyncRequest) -> bool {
-        self.current_version == said.current_version
-            && self.channel == said.channel
-            && self.target == said.target
-            && self.host_labels == said.labels
-            && self.held == said.held
-            && self.trusted_keys == said.trusted_keys
+        self.facts().knows(said)
     }
 
-    /// The sync answers a check that was asked for.
-    #[must_use]
-    pub fn is_answered_by(&self, said: &SyncRequest) -> bool {
-        said.preflight.iter().any(|result| self.checks.contains(&result.check))
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            version: &self.current_version,
+            channel: self.channel,
+            target: &self.target,
+            host_labels: &self.host_labels,
+            held: self.held.as_ref(),
+            trusted_keys: self.trusted_keys.as_deref(),
+        }
     }
 
     /// Where it stands, for the rules of reachability.
@@ -207,14 +211,33 @@ impl Executor {
     }
 }
 
-/// The labels of a host under those that people gave.
-#[must_use]
-pub fn effective(
-    host: &BTreeMap<String, String>,
-    by_people: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
-    let both = host.iter().chain(by_people);
-    both.map(|(key, value)| (key.clone(), value.clone())).collect()
+/// What an executor says of itself that is durable.
+pub struct Facts<'a> {
+    /// What runs there.
+    pub version: &'a Version,
+    /// What it follows.
+    pub channel: Channel,
+    /// Rust target triple.
+    pub target: &'a str,
+    /// From its config.
+    pub host_labels: &'a Labels,
+    /// A sysadmin's hold.
+    pub held: Option<&'a Held>,
+    /// The ids of the release keys that are built into it.
+    pub trusted_keys: Option<&'a [String]>,
+}
+
+impl Facts<'_> {
+    /// The sync says the same.
+    #[must_use]
+    pub fn knows(&self, said: &SyncRequest) -> bool {
+        *self.version == said.current_version
+            && self.channel == said.channel
+            && self.target == said.target
+            && self.held == said.held.as_ref()
+            && self.trusted_keys == said.trusted_keys.as_deref()
+            && self.host_labels.are(&said.labels)
+    }
 }
 
 /// Why a sync or an enrolment is refused.
@@ -300,8 +323,7 @@ mod tests {
             let whole = json!({"name": "a", "kind": "agent", "currentVersion": "1.0.0", "target": "t", "labels": labels});
             serde_json::from_value(whole).unwrap()
         };
-        let labels =
-            |json: serde_json::Value| -> BTreeMap<String, String> { serde_json::from_value(json).unwrap() };
+        let labels = |json: serde_json::Value| -> Labels { serde_json::from_value(json).unwrap() };
         let (host, id) = (said(json!({"ring": "prod", "rack": "1"})), Uuid::nil());
         let mut executor = Executor::introduced(id, id, id, &host, Timestamp::UNIX_EPOCH);
         let label = |executor: &mut Executor, said: serde_json::Value| {
@@ -320,8 +342,9 @@ mod tests {
             "people still stand over it"
         );
         label(&mut executor, json!({"ring": null, "site": null})).unwrap();
-        assert_eq!((&executor.labels, &executor.host_labels), (&changed.labels, &changed.labels));
-        assert_eq!(executor.labels_by_people, BTreeMap::new());
+        let of_the_host = Labels::from(&changed.labels);
+        assert_eq!((&executor.labels, &executor.host_labels), (&of_the_host, &of_the_host));
+        assert!(executor.labels_by_people.is_empty());
     }
 
     #[test]

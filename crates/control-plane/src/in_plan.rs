@@ -8,6 +8,7 @@ use novacula_protocol::people::{
 };
 use uuid::Uuid;
 
+use crate::labels::Labels;
 use crate::plan_document::selector_of;
 use crate::selector;
 
@@ -42,7 +43,7 @@ pub struct Member {
 pub fn wave_by_labels(
     waves: &[WaveSpec],
     groups: &BTreeMap<String, Selector>,
-    labels: &BTreeMap<String, String>,
+    labels: &Labels,
 ) -> Option<usize> {
     let takes = |selector: Selector| selector::takes(&selector, labels);
     waves.iter().position(|wave| selector_of(wave, groups).is_some_and(takes))
@@ -51,7 +52,7 @@ pub fn wave_by_labels(
 impl Living {
     /// Where an executor with these labels stands in it.
     #[must_use]
-    pub fn has(&self, labels: &BTreeMap<String, String>, groups: &BTreeMap<String, Selector>) -> InPlan {
+    pub fn has(&self, labels: &Labels, groups: &BTreeMap<String, Selector>) -> InPlan {
         let today = wave_by_labels(&self.document.spec.waves, groups, labels);
         let named = |place: usize| self.document.spec.waves.get(place).map(|wave| wave.name.clone());
         InPlan {
@@ -217,7 +218,7 @@ mod tests {
                 "no wave comes after it",
             ),
         ] {
-            let labels = BTreeMap::from([("ring".to_owned(), ring.to_owned())]);
+            let labels = Labels::from([("ring", ring)]);
             let shown = living.has(&labels, &BTreeMap::new());
             let waves = (shown.wave.as_deref(), shown.wave_by_labels.as_deref());
             assert_eq!(waves, (wave, today), "{sentence}");
@@ -230,9 +231,7 @@ mod tests {
     fn a_wave_takes_whom_its_selector_or_its_group_takes() {
         let racks: Selector = serde_json::from_value(json!({"matchLabels": {"rack": "1"}})).unwrap();
         let groups = BTreeMap::from([("racks".to_owned(), racks)]);
-        let labels = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
-            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
-        };
+        let labels = |pairs: &[(&str, &str)]| -> Labels { pairs.iter().copied().collect() };
         let mut waves = plan("next", &[], None).document.spec.waves;
         assert_eq!(wave_by_labels(&waves, &groups, &labels(&[("rack", "1")])), Some(2));
         assert_eq!(wave_by_labels(&waves, &groups, &labels(&[("rack", "2")])), None);

@@ -25,7 +25,7 @@ use crate::attempts::Attempts;
 use crate::calendar::LiveCalendar;
 use crate::caller::TrustedProxies;
 use crate::clock::Clock;
-use crate::fleet::Fleet;
+use crate::ledger::remember;
 use crate::metrics::Metrics;
 use crate::oidc::{Oidc, OidcSettings};
 use crate::openapi::documented;
@@ -122,11 +122,7 @@ impl ControlPlane {
             .await
             .unwrap();
         let suspended = Suspended::remembering(store.suspended_accounts().await.unwrap());
-        let fleet = Fleet::remembering(
-            store.live_keys().await.unwrap(),
-            store.snapshots().await.unwrap(),
-            clock.now(),
-        );
+        let fleet = remember(&store, clock.now()).await.unwrap();
         let calendar = LiveCalendar::of(store.calendar(clock.now()).await.unwrap(), clock.now());
         let app = Arc::new(App {
             store,

@@ -28,15 +28,6 @@ pub struct ExecutorKey {
     pub revoked_at: Option<Timestamp>,
 }
 
-impl ExecutorKey {
-    /// How it is known, each until when.
-    #[must_use]
-    pub fn secrets(&self) -> Vec<(SecretHash, Option<Timestamp>)> {
-        let previous = self.previous.map(|(hash, until)| (hash, Some(until)));
-        std::iter::once((self.hash, self.expires_at)).chain(previous).collect()
-    }
-}
-
 /// A new secret for a key.
 #[derive(Clone, Copy, Debug)]
 pub struct Rotation {

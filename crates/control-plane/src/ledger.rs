@@ -1,6 +1,7 @@
 //! Changes that both the store and the memory of the fleet must know: durable first, remembered next, answered last.
 
 mod plans;
+mod remember;
 
 use jiff::Timestamp;
 use novacula_protocol::people::{Account, Presence, Wait};
@@ -21,6 +22,10 @@ use crate::store::{
 };
 use crate::upgrade::{self, Facts};
 
+pub(crate) use remember::remember;
+
+/// The presence of so many executors is kept in one piece of work, so that no upgrade waits behind a whole fleet's.
+const KEPT_AT_ONCE: usize = 2_000;
 /// So many executors are asked for checks in one transaction.
 const ASKED_AT_ONCE: usize = 200;
 
@@ -59,12 +64,12 @@ impl App {
     ) -> Result<Result<Asks, IdentityRefused>, StoreError> {
         let app = Arc::clone(self);
         to_the_end(async move {
-            let restarts = said.restarts;
+            let (restarts, report) = (said.restarts, said.upgrade.clone());
             let stored = app.store.sync(by.key_id, app.clock.new_id(), said, now).await?;
             Ok(stored.map(|snapshot| {
                 let (id, asks) = (snapshot.executor.id, snapshot.asks(now));
                 app.fleet.absorb(snapshot, now);
-                app.fleet.seen(id, restarts, now);
+                app.fleet.seen(id, restarts, report.as_ref(), now);
                 asks
             }))
         })
@@ -268,11 +273,13 @@ impl App {
 
     /// Makes durable when executors were last heard.
     pub(crate) async fn keep_presence(&self) -> Result<(), StoreError> {
-        // In portions, so that no upgrade waits behind a whole fleet's presence.
-        for portion in self.fleet.take_heard().chunks(2_000) {
-            self.store.keep_presence(portion.to_vec()).await?;
+        loop {
+            let heard = self.fleet.take_heard(KEPT_AT_ONCE);
+            if heard.is_empty() {
+                return Ok(());
+            }
+            self.store.keep_presence(heard).await?;
         }
-        Ok(())
     }
 
     pub(crate) async fn delete_executor(

@@ -55,6 +55,7 @@ mod group;
 mod hops;
 mod in_plan;
 mod key;
+mod labels;
 mod limiter;
 mod particulars;
 mod people;

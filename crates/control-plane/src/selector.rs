@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use novacula_protocol::people::{Operator, Requirement, Selector};
 
+use crate::labels::Labels;
 use crate::said;
 
 /// More than that nobody reads.
@@ -11,18 +12,19 @@ const MOST: usize = 32;
 
 /// The labels have all that the selector names.
 #[must_use]
-pub fn takes(selector: &Selector, labels: &BTreeMap<String, String>) -> bool {
-    selector.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
+pub fn takes(selector: &Selector, labels: &Labels) -> bool {
+    selector.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value.as_str()))
         && selector
             .match_expressions
             .iter()
             .all(|requirement| meets(requirement, labels.get(&requirement.key)))
 }
 
-fn meets(requirement: &Requirement, value: Option<&String>) -> bool {
+fn meets(requirement: &Requirement, value: Option<&str>) -> bool {
+    let is_named = |value: &str| requirement.values.iter().any(|named| named == value);
     match requirement.operator {
-        Operator::In => value.is_some_and(|value| requirement.values.contains(value)),
-        Operator::NotIn => value.is_none_or(|value| !requirement.values.contains(value)),
+        Operator::In => value.is_some_and(is_named),
+        Operator::NotIn => !value.is_some_and(is_named),
         Operator::Exists => value.is_some(),
         Operator::DoesNotExist => value.is_none(),
     }
@@ -91,8 +93,7 @@ mod tests {
             ("it must not and does not", expression("rack", "DoesNotExist", &[]), true),
             ("it must not and does", expression("site", "DoesNotExist", &[]), false),
         ] {
-            let labels =
-                BTreeMap::from([("ring", "canary"), ("site", "berlin")].map(|(k, v)| (k.into(), v.into())));
+            let labels = Labels::from([("ring", "canary"), ("site", "berlin")]);
             let asked = selector(&asked);
             assert_eq!(checked(&asked), Ok(()), "{sentence}");
             assert_eq!(takes(&asked, &labels), taken, "{sentence}");
@@ -101,7 +102,7 @@ mod tests {
             "matchLabels": {"ring": "canary"},
             "matchExpressions": [{"key": "ring", "operator": "NotIn", "values": ["canary"]}],
         });
-        assert!(!takes(&selector(&both), &BTreeMap::from([("ring".into(), "canary".into())])));
+        assert!(!takes(&selector(&both), &Labels::from([("ring", "canary")])));
     }
 
     #[test]

@@ -23,8 +23,8 @@ use crate::calendar::LiveCalendar;
 use crate::certificate::Certificate;
 use crate::clock::Clock;
 use crate::door::{Door, Peer, TlsDoor};
-use crate::fleet::Fleet;
 use crate::gate_probe::rounds;
+use crate::ledger::remember;
 use crate::metrics::Metrics;
 use crate::oidc::Oidc;
 use crate::outgoing::Client;
@@ -112,7 +112,7 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
     let founding = OwnerToken { ids, hash: SecretHash::of(&token), now: clock.now() };
     let is_first_start = store.found_account(founding).await?;
     let suspended = Suspended::remembering(store.suspended_accounts().await?);
-    let fleet = Fleet::remembering(store.live_keys().await?, store.snapshots().await?, clock.now());
+    let fleet = remember(&store, clock.now()).await?;
     let (webhooks, gates) = (client(settings.webhooks)?, client(settings.gates)?);
     let now = clock.now();
     let calendar = LiveCalendar::of(store.calendar(now).await?, now);

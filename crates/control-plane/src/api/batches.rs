@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::census;
 use crate::app::App;
 use crate::extract::{Body, Id, KindOf, ListQuery};
+use crate::labels::Labels;
 use crate::problem::{Answer, ApiError};
 use crate::reason::checked_reason;
 use crate::store::Person;
@@ -32,9 +33,8 @@ pub(crate) async fn create(
     }
     let description = super::request_upgrade::checked_description(asked.description)?;
     let named = asked.executor_ids.map(|ids| read(&ids)).transpose()?;
-    let has_labels = |labels: &std::collections::BTreeMap<String, String>| {
-        asked.labels.iter().all(|(key, value)| labels.get(key) == Some(value))
-    };
+    let has_labels =
+        |labels: &Labels| asked.labels.iter().all(|(key, value)| labels.get(key) == Some(value.as_str()));
     let known: HashMap<Uuid, bool> = census::of_kind(&app, person.account_id, kind)
         .map(|one| (one.executor.id, has_labels(&one.executor.labels)))
         .collect();

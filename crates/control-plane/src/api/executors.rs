@@ -63,9 +63,9 @@ async fn in_full(app: &App, snapshot: &Snapshot) -> Answer<Executor> {
     let mut executor = shown(app, snapshot, app.clock.now());
     executor.available_upgrades = Some(available(snapshot, Direction::Upgrade, &releases));
     executor.available_downgrades = Some(available(snapshot, Direction::Downgrade, &releases));
-    executor.host_labels = Some(one.host_labels.clone());
-    executor.trusted_keys.clone_from(&one.trusted_keys);
-    executor.labels_by_people = Some(one.labels_by_people.clone());
+    executor.host_labels = Some(one.host_labels.to_map());
+    executor.trusted_keys = one.trusted_keys.as_deref().map(<[String]>::to_vec);
+    executor.labels_by_people = Some(one.labels_by_people.to_map());
     let (living, groups) = app.store.living_plans(one.account_id, one.id, one.kind).await?;
     executor.plans = Some(living.iter().map(|plan| plan.has(&one.labels, &groups)).collect());
     Ok(executor)

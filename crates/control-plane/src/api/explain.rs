@@ -27,8 +27,11 @@ pub(crate) async fn show(
         }
         Ok(name == "targetVersion")
     })?;
-    let snapshot =
+    let mut snapshot =
         app.fleet.executor(person.account_id, id).ok_or_else(|| ApiError::not_found("executor"))?;
+    if snapshot.upgrade.is_none() {
+        snapshot.upgrade = app.store.latest_upgrade(id).await?;
+    }
     let releases = app.store.releases(person.account_id, Some(snapshot.executor.kind), None, None).await?;
     let now = app.clock.now();
     let presence = presence(snapshot.executor.last_seen_at, now, app.rules.heartbeat_timeout_ms);

@@ -23,9 +23,9 @@ pub(crate) async fn list(State(app): State<Arc<App>>, person: Person) -> Answer<
     Ok(Json(counted(&app.keys, &releases, &said)))
 }
 
-fn counted(trusted: &TrustedKeys, releases: &[Release], said: &[Option<Vec<String>>]) -> ReleaseKeys {
+fn counted(trusted: &TrustedKeys, releases: &[Release], said: &[Option<Arc<[String]>>]) -> ReleaseKeys {
     let mut votes: BTreeMap<&str, u64> = BTreeMap::new();
-    for id in said.iter().flatten().flatten() {
+    for id in said.iter().flatten().flat_map(|ids| ids.iter()) {
         *votes.entry(id).or_default() += 1;
     }
     let silent = said.iter().filter(|said| said.is_none()).count() as u64;

@@ -1,11 +1,10 @@
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 use novacula_protocol::people::{Selector, Wait, WaitCode};
 use uuid::Uuid;
 
 use super::{Calendar, Entries, LiveCalendar, Stop};
 use crate::freeze::Freeze;
+use crate::labels::Labels;
 use crate::window::Window;
 
 const ACCOUNT: Uuid = Uuid::from_u128(1);
@@ -14,12 +13,12 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn ring(value: &str) -> BTreeMap<String, String> {
-    BTreeMap::from([("ring".to_owned(), value.to_owned())])
+fn ring(value: &str) -> Labels {
+    Labels::from([("ring", value)])
 }
 
 fn only(value: &str) -> Selector {
-    Selector { match_labels: ring(value), ..Selector::default() }
+    Selector { match_labels: ring(value).to_map(), ..Selector::default() }
 }
 
 fn window(name: &str, selector: Selector, cron: &str, zone: &str) -> Window {
@@ -103,7 +102,7 @@ fn a_stop_says_in_one_sentence_until_when_in_local_time_and_in_utc() {
         ),
         (
             "the other holds for everybody else",
-            BTreeMap::new(),
+            Labels::default(),
             "2026-12-24T01:30:00Z",
             Some("frozen until 2027-01-02T00:00:00+01:00 in Europe/Berlin (2027-01-01T23:00:00Z): year end"),
         ),
@@ -141,7 +140,7 @@ fn a_window_whose_zone_is_gone_stays_shut_and_says_so() {
         ..Entries::default()
     };
     let calendar = Calendar::of(lost, at("2026-11-01T00:00:00Z"));
-    let stop = calendar.stops(ACCOUNT, &BTreeMap::new(), at("2026-11-21T02:30:00Z")).unwrap();
+    let stop = calendar.stops(ACCOUNT, &Labels::default(), at("2026-11-21T02:30:00Z")).unwrap();
     assert!(matches!(stop, Stop::OutsideWindow { opens_at: None, .. }));
     assert!(stop.to_string().contains("`old` does not open again"), "{stop}");
 }
@@ -152,7 +151,7 @@ fn a_late_copy_does_not_take_the_place_of_a_newer_one() {
     let live = LiveCalendar::of(Entries::default(), now);
     live.replace(Entries { revision: 7, ..entries() }, now);
     live.replace(Entries { revision: 5, ..Entries::default() }, now);
-    assert!(live.read().stops(ACCOUNT, &BTreeMap::new(), now).is_some());
+    assert!(live.read().stops(ACCOUNT, &Labels::default(), now).is_some());
     live.replace(Entries { revision: 8, ..Entries::default() }, now);
-    assert!(live.read().stops(ACCOUNT, &BTreeMap::new(), now).is_none());
+    assert!(live.read().stops(ACCOUNT, &Labels::default(), now).is_none());
 }

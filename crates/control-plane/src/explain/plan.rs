@@ -6,6 +6,7 @@ use novacula_protocol::people::{LateArrivers, MemberOutcome, PlanState, Rule, Se
 use semver::Version;
 
 use crate::in_plan::wave_by_labels;
+use crate::labels::Labels;
 use crate::store::PlanOfExecutor;
 
 /// Where an executor stands in a plan that has not ended.
@@ -52,11 +53,7 @@ pub struct MemberStand {
 impl PlanStand {
     /// Where an executor with these labels stands in a plan; `None` when no wave has it, or will.
     #[must_use]
-    pub fn of(
-        seen: &PlanOfExecutor,
-        labels: &BTreeMap<String, String>,
-        groups: &BTreeMap<String, Selector>,
-    ) -> Option<Self> {
+    pub fn of(seen: &PlanOfExecutor, labels: &Labels, groups: &BTreeMap<String, Selector>) -> Option<Self> {
         let PlanOfExecutor { plan, waves, member } = seen;
         let specs = &plan.document.spec.waves;
         let stand = |place: usize| {

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::explain::plan::{MemberStand, WaveStand};
+use crate::labels::Labels;
 use crate::upgrade;
 
 const TARGET: &str = "x86_64-unknown-linux-musl";
@@ -65,9 +66,9 @@ fn free() -> Snapshot {
             current_version: "1.0.0".parse().unwrap(),
             channel: Channel::Stable,
             target: TARGET.into(),
-            labels: std::collections::BTreeMap::new(),
-            host_labels: std::collections::BTreeMap::new(),
-            labels_by_people: std::collections::BTreeMap::new(),
+            labels: Labels::default(),
+            host_labels: Labels::default(),
+            labels_by_people: Labels::default(),
             held: None,
             trusted_keys: None,
             checks: Vec::new(),

@@ -5,6 +5,7 @@ use std::ops::Bound;
 use uuid::Uuid;
 
 use super::Fleet;
+use super::entry::Entry;
 use crate::executor::{Executor, Snapshot};
 
 /// How many executors are looked at with the memory locked.
@@ -39,6 +40,13 @@ impl Fleet {
         self.each(account_id, None, nobody).for_each(drop);
     }
 
+    /// What `look` makes of every executor of the account, in the order of names.
+    pub fn map_all<T>(&self, account_id: Uuid, look: impl Fn(&Executor) -> T) -> Vec<T> {
+        let mut all = Vec::new();
+        self.visit(account_id, |executor| all.push(look(executor)));
+        all
+    }
+
     /// Those who fit among the next by name, and whom to look behind for more; nobody at the end.
     fn portion(
         &self,
@@ -47,20 +55,14 @@ impl Fleet {
         fits: &mut impl FnMut(&Snapshot) -> bool,
     ) -> (Vec<Snapshot>, Option<String>) {
         let memory = self.memory();
-        let start = match after {
-            Some(name) => Bound::Excluded((account_id, name.to_owned())),
-            None => Bound::Included((account_id, String::new())),
-        };
-        let all = memory.names.range((start, Bound::Unbounded));
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut found = Vec::new();
-        for (looked_at, ((account, name), id)) in all.enumerate() {
-            if *account != account_id {
-                break;
-            }
-            let known = memory.executors.get(id).map(|entry| &entry.snapshot);
-            found.extend(known.filter(|known| fits(known)).cloned());
+        let Some(names) = memory.by_name.get(&account_id) else { return (found, None) };
+        for (looked_at, (name, at)) in names.range::<str, _>((start, Bound::Unbounded)).enumerate() {
+            let known = memory.executors.get(*at).map(Entry::snapshot);
+            found.extend(known.filter(|known| fits(known)));
             if looked_at + 1 == GLANCE || found.len() == HANDFUL {
-                return (found, Some(name.clone()));
+                return (found, Some((**name).to_owned()));
             }
         }
         (found, None)
@@ -90,8 +92,12 @@ mod tests {
             Snapshot { executor, upgrade: None }
         };
         let theirs = (0..10).map(|number| one(THEIRS, number));
-        let snapshots = (0..number).map(|number| one(OURS, number)).chain(theirs).collect();
-        Fleet::remembering(Vec::new(), snapshots, Timestamp::UNIX_EPOCH)
+        let snapshots = (0..number).map(|number| one(OURS, number)).chain(theirs);
+        let fleet = Fleet::default();
+        for snapshot in snapshots {
+            fleet.absorb(snapshot, Timestamp::UNIX_EPOCH);
+        }
+        fleet
     }
 
     fn found(fleet: &Fleet, after: Option<u32>, fits: impl Fn(u32) -> bool) -> Vec<u32> {

@@ -11,6 +11,7 @@ use novacula_protocol::sync::Channel;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::labels::Labels;
 
 const NOW: &str = "2026-11-21T08:00:00Z";
 
@@ -94,9 +95,9 @@ fn executor(id: u128, name: &str, label: &str) -> Executor {
         current_version: "1.33.0".parse().unwrap(),
         channel: Channel::Stable,
         target: "t".to_owned(),
-        labels: labels(label),
-        host_labels: labels(label),
-        labels_by_people: BTreeMap::new(),
+        labels: label.split_once('=').into_iter().collect(),
+        host_labels: label.split_once('=').into_iter().collect(),
+        labels_by_people: Labels::default(),
         held: None,
         trusted_keys: None,
         checks: Vec::new(),

@@ -5,6 +5,7 @@ use novacula_protocol::spec::Kind;
 use novacula_protocol::sync::{Channel, Held};
 
 use super::*;
+use crate::labels::Labels;
 use crate::outgoing::address::Leave;
 use crate::plan_document::LivePlan;
 
@@ -12,7 +13,7 @@ const NOW: &str = "2026-11-21T08:00:00Z";
 const MINUTE_MS: u64 = 60_000;
 
 fn executor(id: u128, ring: &str) -> Executor {
-    let labels = BTreeMap::from([("ring".to_owned(), ring.to_owned())]);
+    let labels = Labels::from([("ring", ring)]);
     Executor {
         id: Uuid::from_u128(id),
         account_id: Uuid::from_u128(1),
@@ -25,7 +26,7 @@ fn executor(id: u128, ring: &str) -> Executor {
         target: "t".to_owned(),
         labels: labels.clone(),
         host_labels: labels,
-        labels_by_people: BTreeMap::new(),
+        labels_by_people: Labels::default(),
         held: None,
         trusted_keys: None,
         checks: Vec::new(),

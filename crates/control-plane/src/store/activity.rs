@@ -250,7 +250,7 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
         };
         assert!(store.add_key(key.clone()).await.is_err());
-        assert_eq!(store.live_keys().await.unwrap(), []);
+        assert_eq!(store.live_keys(Uuid::nil(), 100).await.unwrap(), []);
         Connection::open(&path).unwrap().execute_batch("DROP TRIGGER full").unwrap();
         store.add_key(key).await.unwrap();
         assert_eq!(store.verify_activity(account_id).await.unwrap().entries, 4);

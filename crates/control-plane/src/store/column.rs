@@ -31,7 +31,7 @@ impl<T: DeserializeOwned> FromSql for Word<T> {
 /// Anything else that serde can write.
 pub(super) struct Json<T>(pub T);
 
-impl<T: Serialize> ToSql for Json<&T> {
+impl<T: Serialize + ?Sized> ToSql for Json<&T> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         serde_json::to_string(self.0).map(Into::into).map_err(unfit)
     }

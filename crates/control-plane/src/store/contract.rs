@@ -122,14 +122,17 @@ async fn what_was_written_is_read_as_it_was(store: Store) {
     let bench = Bench::of(store).await;
     let key = bench.key(None).await;
     let first = bench.sync(key, said("host-1", "1.0.0")).await.unwrap();
-    assert_eq!(bench.store.snapshots().await.unwrap(), std::slice::from_ref(&first));
+    assert_eq!(bench.store.snapshots(Uuid::nil(), 100).await.unwrap(), std::slice::from_ref(&first));
     bench.publish("1.1.0").await;
     let asked = bench.store.request_upgrade(bench.order(first.executor.id, "1.1.0")).await.unwrap().unwrap();
-    assert_eq!(bench.store.snapshots().await.unwrap(), std::slice::from_ref(&asked));
+    assert_eq!(bench.store.snapshots(Uuid::nil(), 100).await.unwrap(), std::slice::from_ref(&asked));
     let upgrade = asked.upgrade.unwrap();
     let id = upgrade.shown.id.parse().unwrap();
     assert_eq!(bench.store.upgrade(bench.person.account_id, id).await.unwrap(), Some(upgrade));
-    assert_eq!(bench.store.live_keys().await.unwrap()[0].bound_name.as_deref(), Some("host-1"));
+    assert_eq!(
+        bench.store.live_keys(Uuid::nil(), 100).await.unwrap()[0].bound_name.as_deref(),
+        Some("host-1")
+    );
 }
 
 async fn an_unchanged_sync_writes_nothing(store: Store) {
@@ -201,15 +204,22 @@ async fn a_refused_write_leaves_no_trace_and_harms_no_other(store: Store) {
     let bench = Bench::of(store).await;
     let (one, other) = (bench.key(None).await, bench.key(None).await);
     bench.sync(one, said("host-1", "1.0.0")).await.unwrap();
-    let before = bench.store.snapshots().await.unwrap();
+    let before = bench.store.snapshots(Uuid::nil(), 100).await.unwrap();
     let third = bench.key(None).await;
     let (refused, taken) =
         tokio::join!(bench.sync(other, said("host-1", "2.0.0")), bench.sync(third, said("host-3", "1.0.0")));
     assert_eq!(refused, Err(IdentityRefused::NameTaken("host-1".into())));
-    let after = bench.store.snapshots().await.unwrap();
+    let after = bench.store.snapshots(Uuid::nil(), 100).await.unwrap();
     assert_eq!(after, [before, vec![taken.unwrap()]].concat());
     assert_eq!(
-        bench.store.live_keys().await.unwrap().iter().filter(|key| key.bound_name.is_none()).count(),
+        bench
+            .store
+            .live_keys(Uuid::nil(), 100)
+            .await
+            .unwrap()
+            .iter()
+            .filter(|key| key.bound_name.is_none())
+            .count(),
         1
     );
 }
@@ -307,7 +317,7 @@ async fn a_deleted_executor_frees_its_name_and_keeps_its_history(store: Store) {
         bench.store.delete_executor(bench.person.clone(), executor.id, String::new(), now).await.unwrap(),
         Ok(false)
     );
-    assert_eq!(bench.store.snapshots().await.unwrap(), []);
+    assert_eq!(bench.store.snapshots(Uuid::nil(), 100).await.unwrap(), []);
     assert!(bench.store.upgrade(account, upgrade_id).await.unwrap().is_some());
     let anew = bench.sync(key, said("host-1", "1.0.0")).await.unwrap().executor;
     assert_ne!(anew.id, executor.id);

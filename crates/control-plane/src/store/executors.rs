@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::activity::{Deed, append};
 use super::column::{Json, Time, Word};
 use super::{Person, Sql, Store, StoreError, keys, preflight, requests, revisions, upgrades};
-use crate::executor::{Executor, IdentityRefused, Snapshot, claim_name, effective};
+use crate::executor::{Executor, IdentityRefused, Snapshot, claim_name};
+use crate::labels::Labels;
 
 /// When an executor was last heard, and how often its service had started since boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,20 +24,21 @@ pub struct LastSeen {
 }
 
 impl Store {
-    /// Every executor with its latest upgrade.
+    /// Executors with their open upgrades, in the order of their ids, from behind `after` on.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn snapshots(&self) -> Result<Vec<Snapshot>, StoreError> {
-        self.read(|sql| {
-            let mut rows = sql.prepare("SELECT * FROM executors WHERE deleted_at IS NULL")?;
-            rows.query_map([], executor_of)?
-                .map(|executor| {
-                    let executor = executor?;
-                    let upgrade = upgrades::latest(sql, executor.id)?;
-                    Ok(Snapshot { executor, upgrade })
-                })
-                .collect()
+    pub async fn snapshots(&self, after: Uuid, limit: u32) -> Result<Vec<Snapshot>, StoreError> {
+        self.read(move |sql| {
+            let mut rows = sql.prepare_cached(
+                "SELECT * FROM executors WHERE id > ?1 AND deleted_at IS NULL ORDER BY id LIMIT ?2",
+            )?;
+            let executors = rows.query_map(params![Word(&after), limit], executor_of)?;
+            let executors = executors.collect::<Sql<Vec<_>>>()?;
+            let last = executors.last().map_or(after, |last| last.id);
+            let mut open = upgrades::open_between(sql, after, last)?;
+            let with_upgrade = |executor: Executor| Snapshot { upgrade: open.remove(&executor.id), executor };
+            Ok(executors.into_iter().map(with_upgrade).collect())
         })
         .await
     }
@@ -254,13 +256,13 @@ fn update(sql: &Connection, executor: &Executor) -> Sql<()> {
         Json(&executor.host_labels),
         executor.held.as_ref().map(Json),
         Json(&executor.checks),
-        executor.trusted_keys.as_ref().map(Json),
+        executor.trusted_keys.as_deref().map(Json),
     ])?;
     Ok(())
 }
 
 fn executor_of(row: &Row<'_>) -> Sql<Executor> {
-    let host_labels = row.get::<_, Json<_>>("labels")?.0;
+    let host_labels: Labels = row.get::<_, Json<_>>("labels")?.0;
     let labels_by_people = row.get::<_, Json<_>>("labels_by_people")?.0;
     Ok(Executor {
         id: row.get::<_, Word<_>>("id")?.0,
@@ -272,11 +274,13 @@ fn executor_of(row: &Row<'_>) -> Sql<Executor> {
         current_version: row.get::<_, Word<_>>("current_version")?.0,
         channel: row.get::<_, Word<_>>("channel")?.0,
         target: row.get("target")?,
-        labels: effective(&host_labels, &labels_by_people),
+        labels: host_labels.under(&labels_by_people),
         host_labels,
         labels_by_people,
         held: row.get::<_, Option<Json<_>>>("held")?.map(|Json(held)| held),
-        trusted_keys: row.get::<_, Option<Json<_>>>("trusted_keys")?.map(|Json(keys)| keys),
+        trusted_keys: row
+            .get::<_, Option<Json<_>>>("trusted_keys")?
+            .map(|Json(keys): Json<Vec<String>>| keys.into()),
         checks: row.get::<_, Json<_>>("checks")?.0,
         restarts: row.get("restarts")?,
         last_seen_at: row.get::<_, Time>("last_seen_at")?.0,

@@ -14,14 +14,17 @@ use crate::key::{ExecutorKey, NewKey, Rotation, RotationRefused};
 use crate::secrets::SecretHash;
 
 impl Store {
-    /// Every key that is not revoked.
+    /// Keys that are not revoked, in the order of their ids, from behind `after` on.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn live_keys(&self) -> Result<Vec<ExecutorKey>, StoreError> {
-        self.read(|sql| {
-            let mut rows = sql.prepare("SELECT * FROM executor_keys WHERE revoked_at IS NULL")?;
-            rows.query_map([], key_of)?.collect()
+    pub async fn live_keys(&self, after: Uuid, limit: u32) -> Result<Vec<ExecutorKey>, StoreError> {
+        self.read(move |sql| {
+            sql.prepare_cached(
+                "SELECT * FROM executor_keys WHERE id > ?1 AND revoked_at IS NULL ORDER BY id LIMIT ?2",
+            )?
+            .query_map(params![Word(&after), limit], key_of)?
+            .collect()
         })
         .await
     }

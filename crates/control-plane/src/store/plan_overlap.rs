@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::column::Word;
 use super::plan_rows::{self as rows, Plan};
 use super::{PlanShown, Sql, Store, StoreError, groups};
+use crate::labels::Labels;
 use crate::plan_document::{Standing, order, selector_of};
 use crate::selector::takes;
 
@@ -80,7 +81,7 @@ pub(super) struct Above(Vec<(LivingPlan, Vec<Selector>)>);
 
 impl Above {
     /// The name of the plan that has this executor.
-    pub(super) fn has(&self, executor_id: Uuid, labels: &BTreeMap<String, String>) -> Option<&str> {
+    pub(super) fn has(&self, executor_id: Uuid, labels: &Labels) -> Option<&str> {
         let has_it = |(other, selectors): &&(LivingPlan, Vec<Selector>)| {
             other.members.contains(&executor_id) || selectors.iter().any(|selector| takes(selector, labels))
         };

@@ -1,6 +1,6 @@
 //! What a tick of a fleet plan knows of executors beside what the store holds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use novacula_protocol::people::Presence;
@@ -8,6 +8,7 @@ use novacula_protocol::spec::Kind;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::labels::Labels;
 
 /// What is known of the executors of an account beside what the store holds.
 #[derive(Clone)]
@@ -35,7 +36,7 @@ pub struct Sight {
     /// What it is.
     pub kind: Kind,
     /// What people and its host say of it.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// Whether it syncs, if anybody can tell.
     pub presence: Option<Presence>,
     /// Starts of its service since boot.

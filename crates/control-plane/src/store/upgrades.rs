@@ -1,5 +1,7 @@
 //! Upgrades: requested as compare-and-swap, moved by reports, ended by the clock.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use novacula_protocol::Stage;
 use novacula_protocol::people::Action;
@@ -127,6 +129,14 @@ impl Store {
         .await
     }
 
+    /// The latest upgrade of an executor, open or ended.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn latest_upgrade(&self, executor_id: Uuid) -> Result<Option<Upgrade>, StoreError> {
+        self.read(move |sql| latest(sql, executor_id)).await
+    }
+
     /// One upgrade of an account, with its log.
     ///
     /// # Errors
@@ -252,6 +262,17 @@ pub(super) fn latest(sql: &Connection, executor_id: Uuid) -> Sql<Option<Upgrade>
     sql.prepare_cached("SELECT * FROM upgrades WHERE executor_id = ?1 ORDER BY id DESC LIMIT 1")?
         .query_row(params![Word(&executor_id)], rows::read)
         .optional()
+}
+
+/// The open upgrades of executors with ids behind `after`, up to `last`.
+pub(super) fn open_between(sql: &Connection, after: Uuid, last: Uuid) -> Sql<HashMap<Uuid, Upgrade>> {
+    sql.prepare_cached(
+        "SELECT * FROM upgrades WHERE executor_id > ?1 AND executor_id <= ?2 AND ended_at IS NULL",
+    )?
+    .query_map(params![Word(&after), Word(&last)], |row| {
+        Ok((row.get::<_, Word<_>>("executor_id")?.0, rows::read(row)?))
+    })?
+    .collect()
 }
 
 pub(super) fn open_id(sql: &Connection, executor_id: Uuid) -> Sql<Option<Uuid>> {

@@ -1,7 +1,5 @@
 //! Which executors somebody asks for.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use novacula_protocol::people::{Presence, Selector};
 use novacula_protocol::reach;
@@ -13,6 +11,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::executor::Snapshot;
 use crate::extract::{ListQuery, word};
+use crate::labels::Labels;
 use crate::presence::presence;
 use crate::problem::{Answer, ApiError};
 use crate::said;
@@ -110,8 +109,8 @@ pub(in crate::api) fn label(text: &str) -> Answer<(String, String)> {
 }
 
 /// Each of them is there.
-pub(in crate::api) fn has_all(wanted: &[(String, String)], labels: &BTreeMap<String, String>) -> bool {
-    wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
+pub(in crate::api) fn has_all(wanted: &[(String, String)], labels: &Labels) -> bool {
+    wanted.iter().all(|(key, value)| labels.get(key) == Some(value.as_str()))
 }
 
 fn presence_of(word: &str) -> Option<Presence> {

@@ -4,6 +4,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
+use crate::labels::Labels;
 use crate::store::Plan;
 use crate::store::plan_bench::{MemberShown, WaveRow, document};
 use MemberOutcome as O;
@@ -222,7 +223,7 @@ fn an_executor_stands_in_its_frozen_wave_else_in_the_one_that_will_take_it() {
         ("it came after the last", "next", [W::Passed, W::Running], none(), "b", None),
         ("all is over", "next", [W::Passed, W::Passed], none(), "a", None),
     ] {
-        let labels = BTreeMap::from([("ring".to_owned(), ring.to_owned())]);
+        let labels = Labels::from([("ring", ring)]);
         let stand = PlanStand::of(&plan(late, waves, member), &labels, &BTreeMap::new());
         assert_eq!(stand.as_ref().map(|stand| stand.wave.name.as_str()), wave, "{sentence}");
     }

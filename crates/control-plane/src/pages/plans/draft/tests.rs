@@ -2,6 +2,7 @@ use super::*;
 use crate::pages::form::Form;
 use crate::pages::plans::yaml;
 use crate::pages::words;
+use crate::selector::takes;
 
 /// Numbers that are the same in every run.
 struct Seeded(u64);
@@ -201,13 +202,12 @@ fn waves_are_suggested_from_the_labels_that_are_there() {
         let document = draft.document().unwrap();
         for labels in &labels {
             let waves = document.spec.waves.iter();
-            let taken =
-                waves.filter(|wave| crate::selector::takes(wave.cluster_selector.as_ref().unwrap(), labels));
+            let taken = waves.filter(|wave| takes(wave.cluster_selector.as_ref().unwrap(), &labels.into()));
             assert_eq!(taken.count(), 1, "nobody is in two waves or in none: {labels:?}");
         }
         for wave in document.spec.waves.iter().filter(|_| !labels.is_empty()) {
             let selector = wave.cluster_selector.as_ref().unwrap();
-            assert!(labels.iter().any(|labels| crate::selector::takes(selector, labels)), "a wave of nobody");
+            assert!(labels.iter().any(|labels| takes(selector, &labels.into())), "a wave of nobody");
         }
     }
 }

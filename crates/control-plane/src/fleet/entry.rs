@@ -1,0 +1,206 @@
+//! One executor in as little memory as can be: what most of a fleet has in common is there once.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use novacula_protocol::spec::Kind;
+use novacula_protocol::sync::{Channel, Held, SyncRequest, UpgradeReport};
+use semver::Version;
+use uuid::Uuid;
+
+use crate::executor::{Executor, Facts, Snapshot};
+use crate::labels::Labels;
+use crate::upgrade::Upgrade;
+
+/// What many executors have in common.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Common {
+    pub account_id: Uuid,
+    pub kind: Kind,
+    version: Version,
+    channel: Channel,
+    target: Box<str>,
+    trusted_keys: Option<Arc<[String]>>,
+}
+
+/// Every piece that executors have in common, once.
+#[derive(Default)]
+pub(super) struct Commons {
+    all: HashSet<Arc<Common>>,
+    /// There may be so many before it is time to look which of them are left over.
+    many: usize,
+}
+
+/// What few executors have.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Rare {
+    held: Option<Held>,
+    checks: Vec<String>,
+}
+
+pub(super) struct Entry {
+    pub id: Uuid,
+    pub key_id: Uuid,
+    pub revision: u64,
+    pub name: Arc<str>,
+    pub common: Arc<Common>,
+    host_labels: Labels,
+    labels_by_people: Labels,
+    rare: Option<Box<Rare>>,
+    /// One that has ended is the store's.
+    pub open: Option<Box<Upgrade>>,
+    /// The report, not about the open upgrade, that the store has taken last: it changes nothing any more.
+    settled: u64,
+    last_seen_ms: i64,
+    stands_since_ms: i64,
+    created_ms: i64,
+    pub restarts: u32,
+    pub was_heard_since_kept: bool,
+}
+
+impl Commons {
+    /// The piece, from now on shared.
+    fn share(&mut self, common: Common) -> Arc<Common> {
+        if let Some(known) = self.all.get(&common) {
+            return Arc::clone(known);
+        }
+        if self.all.len() > self.many {
+            self.all.retain(|common| Arc::strong_count(common) > 1);
+            self.many = 2 * self.all.len() + 64;
+        }
+        let shared = Arc::new(common);
+        self.all.insert(Arc::clone(&shared));
+        shared
+    }
+}
+
+impl Entry {
+    pub(super) fn of(snapshot: Snapshot, stands_since: Timestamp, commons: &mut Commons) -> Self {
+        let Snapshot { executor, upgrade } = snapshot;
+        let common = commons.share(Common {
+            account_id: executor.account_id,
+            kind: executor.kind,
+            version: executor.current_version,
+            channel: executor.channel,
+            target: executor.target.into(),
+            trusted_keys: executor.trusted_keys,
+        });
+        let rare = Rare { held: executor.held, checks: executor.checks };
+        Self {
+            id: executor.id,
+            key_id: executor.key_id,
+            revision: executor.revision,
+            name: executor.name.into(),
+            common,
+            host_labels: executor.host_labels,
+            labels_by_people: executor.labels_by_people,
+            rare: (rare != Rare::default()).then(|| Box::new(rare)),
+            open: upgrade.filter(Upgrade::is_open).map(Box::new),
+            settled: 0,
+            last_seen_ms: executor.last_seen_at.as_millisecond(),
+            stands_since_ms: stands_since.as_millisecond(),
+            created_ms: executor.created_at.as_millisecond(),
+            restarts: executor.restarts,
+            was_heard_since_kept: false,
+        }
+    }
+
+    /// As the rest of the program knows it, without its upgrade.
+    pub(super) fn executor(&self) -> Executor {
+        Executor {
+            id: self.id,
+            account_id: self.common.account_id,
+            key_id: self.key_id,
+            revision: self.revision,
+            name: (*self.name).to_owned(),
+            kind: self.common.kind,
+            current_version: self.common.version.clone(),
+            channel: self.common.channel,
+            target: (*self.common.target).to_owned(),
+            labels: self.host_labels.under(&self.labels_by_people),
+            host_labels: self.host_labels.clone(),
+            labels_by_people: self.labels_by_people.clone(),
+            held: self.rare.as_ref().and_then(|rare| rare.held.clone()),
+            trusted_keys: self.common.trusted_keys.clone(),
+            checks: self.checks().to_vec(),
+            restarts: self.restarts,
+            last_seen_at: self.last_seen_at(),
+            created_at: at(self.created_ms),
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot { executor: self.executor(), upgrade: self.open.as_deref().cloned() }
+    }
+
+    pub(super) fn checks(&self) -> &[String] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.checks)
+    }
+
+    /// The sync says nothing new that must be durable, apart from its report.
+    pub(super) fn knows(&self, said: &SyncRequest) -> bool {
+        let facts = Facts {
+            version: &self.common.version,
+            channel: self.common.channel,
+            target: &self.common.target,
+            host_labels: &self.host_labels,
+            held: self.rare.as_ref().and_then(|rare| rare.held.as_ref()),
+            trusted_keys: self.common.trusted_keys.as_deref(),
+        };
+        facts.knows(said) && !said.preflight.iter().any(|result| self.checks().contains(&result.check))
+    }
+
+    pub(super) fn last_seen_at(&self) -> Timestamp {
+        at(self.last_seen_ms)
+    }
+
+    pub(super) fn stands_since(&self) -> Timestamp {
+        at(self.stands_since_ms)
+    }
+
+    pub(super) fn stands_from(&mut self, now: Timestamp) {
+        self.stands_since_ms = now.as_millisecond();
+    }
+
+    /// It was heard; `true` where that has not been kept since.
+    pub(super) fn was_heard(&mut self, restarts: u32, now: Timestamp) -> bool {
+        (self.last_seen_ms, self.restarts) = (now.as_millisecond(), restarts);
+        !std::mem::replace(&mut self.was_heard_since_kept, true)
+    }
+
+    /// The report has nothing to tell the store.
+    pub(super) fn has_settled(&self, report: &UpgradeReport, hashing: &RandomState) -> bool {
+        report.log.is_empty() && self.settled == fingerprint(report, hashing)
+    }
+
+    /// The store has taken the report.
+    pub(super) fn settle(&mut self, report: &UpgradeReport, hashing: &RandomState) {
+        self.settled = fingerprint(report, hashing);
+    }
+
+    /// Takes over what the store does not know, from the entry before.
+    pub(super) fn keep_what_lives_here(&mut self, known: &Self) {
+        self.last_seen_ms = self.last_seen_ms.max(known.last_seen_ms);
+        self.restarts = known.restarts;
+        self.settled = known.settled;
+        self.was_heard_since_kept = known.was_heard_since_kept;
+        if let (Some(known), Some(new)) = (&known.open, &mut self.open)
+            && known.shown.id == new.shown.id
+        {
+            new.shown.bytes_done = new.shown.bytes_done.max(known.shown.bytes_done);
+            new.shown.bytes_total = new.shown.bytes_total.max(known.shown.bytes_total);
+        }
+    }
+}
+
+fn fingerprint(report: &UpgradeReport, hashing: &RandomState) -> u64 {
+    let UpgradeReport { upgrade_id, attempt, stage, status, bytes_done, bytes_total, error, log: _ } = report;
+    let error = error.as_ref().map(|error| (&error.code, error.stage, &error.message));
+    hashing.hash_one((upgrade_id, attempt, stage, status, bytes_done, bytes_total, error)).max(1)
+}
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or_default()
+}
