@@ -42,6 +42,7 @@ mod revisions;
 mod schema;
 mod sessions;
 mod sign_in;
+mod sql;
 mod steering;
 mod steering_tried;
 mod steps;
@@ -62,7 +63,6 @@ pub(crate) mod plan_bench;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::Connection;
 use tokio::sync::watch;
 
 pub use accounts::OwnerToken;
@@ -96,6 +96,8 @@ pub use webhooks::NewWebhook;
 pub use windows::WindowRefused;
 pub use writer::Writer;
 
+use sql::{Connection, Error, Sql};
+
 /// Why the store did not answer. The caller's request is not at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -114,16 +116,10 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    fn of(error: &rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
-            _ => Self::Failed(error.to_string()),
-        }
+    fn of(error: &Error) -> Self {
+        if error.is_disk_full() { Self::Full } else { Self::Failed(error.to_string()) }
     }
 }
-
-/// What a piece of SQL gives: a value, a refusal by the rules of the domain, or an error of the engine.
-type Sql<T> = rusqlite::Result<T>;
 
 /// The store: one writer that groups what waits into one durable transaction, one connection for reading.
 #[derive(Clone)]
@@ -142,8 +138,8 @@ impl Store {
         let connection = schema::open(path)?;
         let reader = schema::open_reader(path)?;
         let (count, commits) = watch::channel(0);
-        let writer = Writer::start(connection, count)?;
-        Ok(Self { writer, reader: Arc::new(Mutex::new(reader)), commits })
+        let writer = Writer::start(connection.into(), count)?;
+        Ok(Self { writer, reader: Arc::new(Mutex::new(reader.into())), commits })
     }
 
     /// How many transactions have changed something since the start.

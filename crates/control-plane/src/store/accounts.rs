@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 use novacula_protocol::people::{Account, Action, Role};
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::activity::{CONTROL_PLANE, Deed, append};
 use super::column::{Time, Word};
 use super::memberships::{insert_member, insert_user};
+use super::sql::{Connection, OptionalExtension, Row, named_params, params};
 use super::users::PeopleRefused;
 use super::{Person, Sql, Store, StoreError};
 use crate::people::Standing;

@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 use novacula_protocol::people::{Action, Activity, ActivityVerdict};
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::column::{Count, Json, Time, Word};
+use super::sql::{Connection, OptionalExtension, Row, named_params, params};
 use super::{Sql, Store, StoreError, deliveries};
 use crate::activity::{CHAIN_START, chained};
 
@@ -173,6 +173,8 @@ fn read(row: &Row<'_>) -> Sql<Activity> {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection as Behind;
+
     use super::*;
     use crate::key::NewKey;
     use crate::secrets::SecretHash;
@@ -199,7 +201,7 @@ mod tests {
             let whole = store.verify_activity(account).await.unwrap();
             assert_eq!((whole.intact, whole.entries), (true, 3));
 
-            let behind = Connection::open(&path).unwrap();
+            let behind = Behind::open(&path).unwrap();
             if broken.is_some() {
                 let refused = behind.execute_batch(tampering).unwrap_err().to_string();
                 assert!(refused.contains("append-only"), "{tampering}: {refused}");
@@ -223,7 +225,7 @@ mod tests {
         let entries = store.activity(account, Wanted { limit: 3, ..Wanted::default() }).await.unwrap();
         let forged = Activity { actor: "somebody else".to_owned(), ..entries[1].clone() };
         let hash = chained(&forged, &entries[2].hash);
-        let behind = Connection::open(&path).unwrap();
+        let behind = Behind::open(&path).unwrap();
         behind.execute_batch("DROP TRIGGER activity_is_not_changed").unwrap();
         let forge = "UPDATE activity SET actor = ?1, hash = ?2 WHERE id = 2";
         behind.execute(forge, params![forged.actor, hash]).unwrap();
@@ -238,7 +240,7 @@ mod tests {
         let account_id = Uuid::from_u128(1);
         store.write(move |sql| three_entries(sql, account_id)).await.unwrap();
         let trigger = "CREATE TRIGGER full BEFORE INSERT ON activity BEGIN SELECT RAISE(ABORT, 'no'); END";
-        Connection::open(&path).unwrap().execute_batch(trigger).unwrap();
+        Behind::open(&path).unwrap().execute_batch(trigger).unwrap();
         let key = NewKey {
             id: Uuid::from_u128(2),
             account_id,
@@ -251,7 +253,7 @@ mod tests {
         };
         assert!(store.add_key(key.clone()).await.is_err());
         assert_eq!(store.live_keys(Uuid::nil(), 100).await.unwrap(), []);
-        Connection::open(&path).unwrap().execute_batch("DROP TRIGGER full").unwrap();
+        Behind::open(&path).unwrap().execute_batch("DROP TRIGGER full").unwrap();
         store.add_key(key).await.unwrap();
         assert_eq!(store.verify_activity(account_id).await.unwrap().entries, 4);
     }

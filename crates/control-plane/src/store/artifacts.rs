@@ -1,10 +1,10 @@
 //! Which bytes may be fetched, and which are still needed.
 
 use novacula_protocol::people::ReleaseStatus;
-use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
 use super::column::{Count, Word};
+use super::sql::{OptionalExtension, params};
 use super::{Store, StoreError};
 
 impl Store {

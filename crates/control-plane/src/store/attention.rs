@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use novacula_protocol::people::WaitCode;
-use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::column::{Time, Word};
+use super::sql::{Connection, params};
 use super::{Sql, Store, StoreError, steps, upgrade_rows as rows};
 use crate::upgrade::{Upgrade, wants_a_person};
 
@@ -60,15 +60,17 @@ fn with_wait(sql: &Connection, upgrade: Upgrade) -> Sql<Wanting> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::schema::open;
 
     #[test]
     fn who_needs_a_person_is_found_without_reading_what_does_not() {
         let folder = tempfile::tempdir().unwrap();
-        let sql = super::super::schema::open(&folder.path().join("novacula.sqlite")).unwrap();
+        let sql = open(&folder.path().join("novacula.sqlite")).unwrap();
+        let sql = Connection::from(sql);
         for question in [OPEN, ENDED] {
             let mut plan = sql.prepare(&format!("EXPLAIN QUERY PLAN {question}")).unwrap();
             let since = question == ENDED;
-            let read = |row: &rusqlite::Row<'_>| row.get("detail");
+            let read = |row: &crate::store::sql::Row<'_>| row.get("detail");
             let steps: Vec<String> = match since {
                 true => plan.query_map(params!["a", 0], read).unwrap().collect::<Sql<_>>().unwrap(),
                 false => plan.query_map(params!["a"], read).unwrap().collect::<Sql<_>>().unwrap(),

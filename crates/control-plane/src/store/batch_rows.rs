@@ -1,11 +1,11 @@
 //! A batch and its executors as rows.
 
 use novacula_protocol::people::{Action, Batch, BatchItem};
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Time, Word};
+use super::sql::{Connection, OptionalExtension, Row, named_params, params};
 use super::{Person, Sql};
 
 pub(super) fn insert(sql: &Connection, by: &Person, batch: &Batch) -> Sql<()> {

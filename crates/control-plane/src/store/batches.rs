@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use novacula_protocol::people::{Action, Batch, BatchItem, Outcome, Wait};
 use novacula_protocol::reach;
 use novacula_protocol::spec::DEFAULT_HEALTH_WINDOW_MS;
-use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::activity::{CONTROL_PLANE, Deed, append};
 use super::column::{Time, Word};
 use super::requests::{RequestRefused, UpgradeOrder, request};
+use super::sql::{Connection, OptionalExtension, params};
 use super::{Person, Sql, Store, StoreError, batch_rows as rows, executors, release_rows, upgrade_rows};
 use crate::executor::Snapshot;
 use crate::hops;

@@ -2,11 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use novacula_protocol::people::{Action, Activity, Delivery, DeliveryStatus, Webhook, WebhookEvent};
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use uuid::Uuid;
 
 use super::activity::CONTROL_PLANE;
 use super::column::{Count, Json, Time, Word};
+use super::sql::{Connection, OptionalExtension, Row, named_params, params};
 use super::{Person, Sql, Store, StoreError, webhooks};
 use crate::webhook::{self, Next, PATIENCE, Tried};
 

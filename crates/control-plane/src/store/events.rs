@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use novacula_protocol::people::UpgradeEvent;
 use novacula_protocol::sync::LogLine;
 use novacula_protocol::{LogLevel, Stage};
-use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::column::{Count, Word};
+use super::sql::{Connection, Row, params};
 use super::{Sql, Store, StoreError};
 use crate::upgrade::Upgrade;
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use novacula_protocol::people::Action;
-use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Json, Word};
+use super::sql::{Connection, params};
 use super::{Person, Sql, Store, StoreError, executors, upgrades};
 use crate::executor::{Executor, Snapshot};
 

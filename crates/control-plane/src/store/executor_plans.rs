@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use novacula_protocol::people::Selector;
 use novacula_protocol::spec::Kind;
-use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::column::{Json, Word};
+use super::sql::{Connection, Row, params};
 use super::{Sql, Store, StoreError, groups};
 use crate::in_plan::{Living, Member};
 

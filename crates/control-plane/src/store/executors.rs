@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use novacula_protocol::people::Action;
 use novacula_protocol::sync::SyncRequest;
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Json, Time, Word};
+use super::sql::{Connection, OptionalExtension, Row, params};
 use super::{Person, Sql, Store, StoreError, keys, preflight, requests, revisions, upgrades};
 use crate::executor::{Executor, IdentityRefused, Snapshot, claim_name};
 use crate::labels::Labels;

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use novacula_protocol::people::Action;
 use novacula_protocol::sync::Channel;
-use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::Word;
+use super::sql::{Connection, params};
 use super::{Person, Sql, Store, StoreError};
 
 impl Store {

@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use novacula_protocol::people::Action;
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Json, Time, Word};
+use super::sql::{Connection, OptionalExtension, Row, params};
 use super::windows::entries;
 use super::{Person, Sql, Store, StoreError};
 use crate::calendar::Entries;

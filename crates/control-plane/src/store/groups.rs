@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use novacula_protocol::people::{
     Action, ExecutorGroupPatch, ExecutorGroupRequest, FleetUpgradePlan, Selector, WaveState,
 };
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Json, Time, Word};
+use super::sql::{Connection, OptionalExtension, Row, params};
 use super::{Person, Sql, Store, StoreError, named};
 use crate::group::Group;
 

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use novacula_protocol::people::Action;
 use novacula_protocol::spec::Kind;
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Time, Word};
+use super::sql::{Connection, OptionalExtension, Row, params};
 use super::{Person, Sql, Store, StoreError};
 use crate::executor::{Holder, IdentityRefused, claim_name};
 use crate::key::{ExecutorKey, NewKey, Rotation, RotationRefused};

@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 use novacula_protocol::people::{Role, User};
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::Sql;
 use super::column::{Time, Word};
+use super::sql::{Connection, OptionalExtension, Row, params};
 use crate::people::Standing;
 
 /// What makes a [`User`], from `u`sers and `m`emberships.

@@ -1,10 +1,10 @@
 //! What windows and groups have in common: an account has so many of them, and a name stands for one.
 
-use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::Sql;
 use super::column::Word;
+use super::sql::{Connection, params};
 
 /// How many rows of a table an account has.
 pub(super) fn count(sql: &Connection, table: &'static str, account_id: Uuid) -> Sql<u32> {

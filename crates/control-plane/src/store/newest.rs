@@ -1,9 +1,9 @@
 //! Lists that people page through, newest first.
 
-use rusqlite::{Row, named_params};
 use uuid::Uuid;
 
 use super::column::Word;
+use super::sql::{Row, named_params};
 use super::{Sql, Store, StoreError};
 
 impl Store {

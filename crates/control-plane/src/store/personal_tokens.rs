@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use novacula_protocol::people::{Action, Role, Token};
-use rusqlite::{OptionalExtension, Row, named_params, params};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Time, Word};
+use super::sql::{OptionalExtension, Row, named_params, params};
 use super::{Person, Sql, Store, StoreError};
 use crate::secrets::SecretHash;
 

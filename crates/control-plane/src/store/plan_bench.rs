@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 use novacula_protocol::people::{FleetUpgradePlan, GateOutcome, PlanState, WaveState};
-use rusqlite::params;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::column::{Json, Time, Word};
+use super::sql::params;
 use super::{Person, PlanAsk, PlanSteer, Sights, Store, plan_events, plan_gates};
 
 pub(crate) use super::plan_rows::WaveRow;

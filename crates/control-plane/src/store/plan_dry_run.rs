@@ -6,10 +6,10 @@ use novacula_protocol::Stage;
 use novacula_protocol::people::Checked;
 use novacula_protocol::spec::Direction;
 use novacula_protocol::sync::PreflightResult;
-use rusqlite::params;
 use uuid::Uuid;
 
 use super::column::{Time, Word};
+use super::sql::params;
 use super::{Store, StoreError};
 
 /// So many upgrades say how long the next ones take.

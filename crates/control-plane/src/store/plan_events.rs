@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use novacula_protocol::LogLevel;
 use novacula_protocol::people::PlanEvent;
-use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::column::{Count, Time, Word};
+use super::sql::{Connection, Row, params};
 use super::{Sql, Store, StoreError};
 
 /// Of one plan; the moves of ten thousand executors fit several times.
@@ -46,16 +46,15 @@ pub(super) fn note(
     executor_name: Option<&str>,
     message: &str,
 ) -> Sql<()> {
-    sql.prepare_cached(
-        "INSERT INTO plan_events (plan_id, at, level, wave, executor_name, message)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute(params![Word(&plan_id), Time(at), Word(&level), wave, executor_name, message])?;
-    if sql.last_insert_rowid() % LOOKED_AT_EVERY == 0 {
-        forget_the_oldest(sql, plan_id, MOST)
-    } else {
-        Ok(())
-    }
+    let seq: i64 = sql
+        .prepare_cached(
+            "INSERT INTO plan_events (plan_id, at, level, wave, executor_name, message)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING seq",
+        )?
+        .query_row(params![Word(&plan_id), Time(at), Word(&level), wave, executor_name, message], |row| {
+            row.get(0)
+        })?;
+    if seq % LOOKED_AT_EVERY == 0 { forget_the_oldest(sql, plan_id, MOST) } else { Ok(()) }
 }
 
 /// A plan that pauses and goes on for years must not fill the disk.

@@ -3,10 +3,10 @@
 
 use jiff::Timestamp;
 use novacula_protocol::people::{FleetUpgradePlan, Gate, GateOutcome, GateSpec, PlanState, WaveState};
-use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::column::{Json, Time, Word};
+use super::sql::{Connection, Row, params};
 use super::{Sql, Store, StoreError};
 use crate::clock::after_ms;
 

@@ -2,7 +2,6 @@
 
 use novacula_protocol::LogLevel;
 use novacula_protocol::people::{Action, LateArrivers, MemberOutcome, WaveState};
-use rusqlite::{OptionalExtension, params};
 use semver::Version;
 use uuid::Uuid;
 
@@ -11,6 +10,7 @@ use super::column::Word;
 use super::plan_rows as rows;
 use super::plan_sights::Sight;
 use super::plan_tick::Tick;
+use super::sql::{OptionalExtension, params};
 use super::{Sql, groups, plan_overlap};
 use crate::plan_document;
 use crate::rollout::member::{Member, Seen, look};

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use novacula_protocol::people::Selector;
 use novacula_protocol::spec::Kind;
-use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
 use super::column::Word;
 use super::plan_rows::{self as rows, Plan, WaveRow};
 use super::plans::{MemberShown, member_of};
+use super::sql::{OptionalExtension, params};
 use super::{Sql, Store, StoreError, groups};
 use crate::plan_document::{Standing, order};
 

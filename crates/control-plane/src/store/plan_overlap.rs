@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use novacula_protocol::people::{Selector, WaveState};
-use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::column::Word;
 use super::plan_rows::{self as rows, Plan};
+use super::sql::{Connection, params};
 use super::{PlanShown, Sql, Store, StoreError, groups};
 use crate::labels::Labels;
 use crate::plan_document::{Standing, order, selector_of};

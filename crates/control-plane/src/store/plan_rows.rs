@@ -9,13 +9,13 @@ use novacula_protocol::people::{
 };
 use novacula_protocol::spec::{Direction, Intent, Kind};
 use novacula_protocol::sync::{Held, ReportError};
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use semver::Version;
 use uuid::Uuid;
 
 use super::Sql;
 use super::column::{Json, Time, Word};
 use super::requests::ByPlan;
+use super::sql::{Connection, OptionalExtension, Row, params};
 use crate::rollout::member::{Attempt, Member, OtherUpgrade, Seen};
 
 /// A plan that was applied.

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use novacula_protocol::LogLevel;
 use novacula_protocol::people::{Action, Approval, Gate, GateOutcome, MemberOutcome, PlanState, WaveState};
-use rusqlite::params;
 use uuid::Uuid;
 
 use super::column::{Time, Word};
 use super::plan_rows as rows;
 use super::plan_sights::Sights;
 use super::plan_tick::Tick;
+use super::sql::params;
 use super::{Person, Sql, Store, StoreError, plan_gates};
 use crate::executor::Snapshot;
 use crate::rollout::{gates, is_approval};

@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use novacula_protocol::LogLevel;
 use novacula_protocol::people::{Action, Gate, LateArrivers, MemberOutcome, PlanState, WaveState};
 use novacula_protocol::spec::{Confirm, DEFAULT_HEALTH_WINDOW_MS};
-use rusqlite::{Connection, params};
 use semver::Version;
 use serde_json::json;
 
@@ -14,6 +13,7 @@ use super::column::Word;
 use super::plan_rows::{self as rows, Plan, WaveRow};
 use super::plan_sights::Sights;
 use super::requests::{RequestRefused, UpgradeOrder, request};
+use super::sql::{Connection, params};
 use super::steering::{Said, steer_for_plan};
 use super::{Sql, plan_events, plan_gates};
 use crate::executor::Snapshot;

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use novacula_protocol::LogLevel;
 use novacula_protocol::people::{Action, Approval, Gate, MemberOutcome, PlanState, WaveCounts};
-use rusqlite::{Connection, Row, named_params};
 use semver::Version;
 use uuid::Uuid;
 
@@ -14,6 +13,7 @@ use super::plan_rows::{self as rows, Plan, WaveRow};
 use super::plan_sights::Sights;
 use super::plan_steering::PlanRefused;
 use super::plan_tick::Tick;
+use super::sql::{Connection, Row, named_params};
 use super::{Person, Sql, Store, StoreError, four_eyes, plan_gates, release_rows};
 use crate::executor::Snapshot;
 

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use novacula_protocol::people::{Action, Checked};
 use novacula_protocol::sync::PreflightResult;
-use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Json, Time, Word};
+use super::sql::{Connection, params};
 use super::{Person, Sql, Store, StoreError, executors};
 use crate::executor::{Executor, Snapshot};
 

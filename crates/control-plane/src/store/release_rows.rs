@@ -2,13 +2,13 @@
 
 use novacula_protocol::people::{Artifact, Release};
 use novacula_protocol::spec::Kind;
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use semver::Version;
 use uuid::Uuid;
 
 use super::Sql;
 use super::column::{Count, Json, Time, Word};
 use super::releases::Upload;
+use super::sql::{Connection, OptionalExtension, Row, params};
 use crate::particulars::numbered;
 
 /// A release with its first artifact still to come.

@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use novacula_protocol::people::{Action, Artifact, Release, ReleasePatch, ReleaseStatus};
 use novacula_protocol::spec::Kind;
 use novacula_protocol::sync::Channel;
-use rusqlite::{Connection, named_params, params};
 use semver::Version;
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Count, Json, Time, Word};
 use super::release_rows::{by_id, by_version, insert, release_of, with_artifacts};
+use super::sql::{Connection, named_params, params};
 use super::{Person, Sql, Store, StoreError};
 use crate::particulars::{Particulars, texts};
 

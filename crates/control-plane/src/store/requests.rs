@@ -6,11 +6,11 @@ use novacula_protocol::reach;
 use novacula_protocol::spec::{Confirm, Intent};
 use novacula_protocol::sync::{Channel, LogLine};
 use novacula_protocol::{LogLevel, Progress, Stage, Status};
-use rusqlite::Connection;
 use semver::Version;
 use uuid::Uuid;
 
 use super::activity::CONTROL_PLANE;
+use super::sql::Connection;
 use super::upgrades::{note, open_id};
 use super::{
     Sql, Store, StoreError, events, executors, four_eyes, plan_rows, release_rows, steering, steps,

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use novacula_protocol::Stage;
 use novacula_protocol::people::Revision;
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use semver::Version;
 use uuid::Uuid;
 
 use super::column::{Count, Time, Word};
+use super::sql::{Connection, OptionalExtension, Row, params};
 use super::{Sql, Store, StoreError};
 use crate::executor::Executor;
 use crate::upgrade::Upgrade;

@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 use novacula_protocol::people::Action;
-use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Time, Word};
 use super::sign_in::{Credential, Opened, PERSON, Person, STANDING, SignedIn, memberships, signed_in, tell};
+use super::sql::{Connection, OptionalExtension, params};
 use super::{Sql, Store, StoreError};
 use crate::secrets::SecretHash;
 use crate::session;

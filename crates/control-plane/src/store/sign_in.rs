@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use novacula_protocol::people::{Action, Membership, Role};
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Time, Word};
+use super::sql::{Connection, OptionalExtension, Row, params};
 use super::{Sql, Store, StoreError};
 use crate::secrets::SecretHash;
 

@@ -4,11 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use novacula_protocol::people::{Action, Approval, Wait};
 use novacula_protocol::sync::LogLine;
 use novacula_protocol::{LogLevel, reach};
-use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::column::{Time, Word};
 use super::requests::{RequestRefused, offered_artifact};
+use super::sql::{Connection, Error, OptionalExtension, params};
 use super::steering_tried::may_approve;
 use super::upgrades::{note, open_id};
 use super::{Person, Sql, Store, StoreError, events, executors, steps, upgrade_rows as rows};
@@ -161,11 +161,11 @@ impl Store {
 /// Why the work stops in the middle.
 pub(super) enum Stop {
     Refused(SteerRefused),
-    Engine(rusqlite::Error),
+    Engine(Error),
 }
 
-impl From<rusqlite::Error> for Stop {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
         Self::Engine(error)
     }
 }
@@ -358,11 +358,7 @@ fn revised(sql: &Connection, upgrade: &Upgrade) -> Sql<Snapshot> {
 }
 
 fn executor_id(upgrade: &Upgrade) -> Sql<Uuid> {
-    upgrade
-        .shown
-        .executor_id
-        .parse()
-        .map_err(|e: uuid::Error| rusqlite::Error::ToSqlConversionFailure(e.into()))
+    upgrade.shown.executor_id.parse().map_err(|e: uuid::Error| Error::Unfit(e.into()))
 }
 
 fn action(ask: Ask) -> Action {

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use novacula_protocol::Stage;
 use novacula_protocol::people::{Action, UpgradeStep, UpgradeSteps};
-use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Json, Time, Word};
+use super::sql::{Connection, OptionalExtension, params};
 use super::{Person, Sql, Store, StoreError, upgrade_rows as rows};
 use crate::upgrade::Upgrade;
 

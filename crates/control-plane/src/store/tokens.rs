@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 use novacula_protocol::people::Action;
-use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Time, Word};
+use super::sql::{Connection, Row, params};
 use super::{Person, Sql, Store, StoreError};
 use crate::key::EnrolmentToken;
 

@@ -2,10 +2,10 @@
 
 use novacula_protocol::Progress;
 use novacula_protocol::people::{self, Artifact};
-use rusqlite::{Connection, Row, named_params};
 
 use super::Sql;
 use super::column::{Count, Json, Time, Word};
+use super::sql::{Connection, Row, named_params};
 use crate::upgrade::Upgrade;
 
 pub(super) fn insert(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {

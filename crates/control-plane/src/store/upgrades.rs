@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use novacula_protocol::Stage;
 use novacula_protocol::people::Action;
 use novacula_protocol::sync::{LogLine, UpgradeReport};
-use rusqlite::{Connection, OptionalExtension, named_params, params};
 use uuid::Uuid;
 
 use super::activity::{CONTROL_PLANE, Deed, append};
 use super::column::{Count, Json, Time, Word};
+use super::sql::{Connection, OptionalExtension, named_params, params};
 use super::{Sql, Store, StoreError, events, executors, revisions, upgrade_rows as rows};
 use crate::executor::{Executor, Snapshot};
 use crate::upgrade::{self, Upgrade};
@@ -286,11 +286,13 @@ pub(super) fn open_id(sql: &Connection, executor_id: Uuid) -> Sql<Option<Uuid>> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::schema::open;
 
     #[test]
     fn upgrades_are_counted_from_indexes_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let sql = super::super::schema::open(&folder.path().join("novacula.sqlite")).unwrap();
+        let sql = open(&folder.path().join("novacula.sqlite")).unwrap();
+        let sql = Connection::from(sql);
         let mut plan = sql.prepare(&format!("EXPLAIN QUERY PLAN {COUNT}")).unwrap();
         let steps: Vec<String> =
             plan.query_map(params!["a", 0], |row| row.get("detail")).unwrap().collect::<Sql<_>>().unwrap();

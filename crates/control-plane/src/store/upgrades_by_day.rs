@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use novacula_protocol::Stage;
-use rusqlite::params;
 use uuid::Uuid;
 
 use super::column::{Count, Time, Word};
+use super::sql::params;
 use super::{Sql, Store, StoreError};
 
 /// What happened to upgrades on a day.
@@ -55,11 +55,14 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::schema::open;
+    use crate::store::sql::Connection;
 
     #[test]
     fn the_days_are_counted_from_indexes_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let sql = super::super::schema::open(&folder.path().join("novacula.sqlite")).unwrap();
+        let sql = open(&folder.path().join("novacula.sqlite")).unwrap();
+        let sql = Connection::from(sql);
         let mut plan = sql.prepare(&format!("EXPLAIN QUERY PLAN {BY_DAY}")).unwrap();
         let steps: Vec<String> =
             plan.query_map(params!["a", 0], |row| row.get("detail")).unwrap().collect::<Sql<_>>().unwrap();

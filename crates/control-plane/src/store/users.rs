@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use novacula_protocol::people::{Action, Role, User, UserPatch};
-use rusqlite::{Connection, OptionalExtension, named_params, params};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -12,6 +11,7 @@ use super::memberships::{
     COLUMNS, accounts_of, insert_member, insert_user, is_an_account_without_owner, is_subject_taken, member,
     standing, standings, user_of,
 };
+use super::sql::{Connection, OptionalExtension, named_params, params};
 use super::{Person, Sql, Store, StoreError};
 use crate::people::{NotYours, Standing, may_make, may_take_over};
 

@@ -2,12 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 use novacula_protocol::people::{Action, Webhook, WebhookEvent, WebhookPatch};
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Json, Time, Word};
+use super::sql::{Connection, OptionalExtension, Row, params};
 use super::{Person, Sql, Store, StoreError, deliveries};
 
 /// Each event is written once for each of them, while the fleet waits.

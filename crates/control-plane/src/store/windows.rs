@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use novacula_protocol::people::{Action, WindowPatch, WindowRequest};
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Count, Json, Time, Word};
+use super::sql::{Connection, OptionalExtension, Row, params};
 use super::{Person, Sql, Store, StoreError, freezes, named};
 use crate::calendar::Entries;
 use crate::window::Window;

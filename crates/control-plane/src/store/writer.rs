@@ -3,9 +3,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::sql::Connection;
 use super::{OpenError, Sql, StoreError};
 
 const QUEUE: usize = 4_096;
@@ -106,9 +106,7 @@ fn write_until_closed(
             Ok(()) => {}
             Err(e) => {
                 tracing::error!(waiting = group.len(), "nothing of this group was written: {e}");
-                if !sql.is_autocommit() {
-                    let _ = sql.execute_batch("ROLLBACK");
-                }
+                sql.roll_back();
             }
         }
         for job in group {
@@ -118,7 +116,7 @@ fn write_until_closed(
 }
 
 fn run_group(sql: &Connection, group: &mut [Box<dyn Job>]) -> Sql<()> {
-    sql.execute_batch("BEGIN IMMEDIATE")?;
+    sql.begin()?;
     for job in group {
         sql.execute_batch("SAVEPOINT job")?;
         // A full disk makes the engine drop the whole transaction; the statement after it then fails, and with it
@@ -128,7 +126,7 @@ fn run_group(sql: &Connection, group: &mut [Box<dyn Job>]) -> Sql<()> {
         }
         sql.execute_batch("RELEASE job")?;
     }
-    sql.execute_batch("COMMIT")
+    sql.commit()
 }
 
 #[cfg(test)]

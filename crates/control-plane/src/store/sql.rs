@@ -1,0 +1,122 @@
+//! The one seam between the statements of the store and the engine that runs them. What is above speaks as if there were
+//! one engine; only this room, the schema and the backup know which it is.
+//!
+//! Values stay those of `rusqlite`: they need no connection, and the hot path of the embedded engine hands them through.
+
+mod error;
+mod row;
+mod statement;
+
+use rusqlite::types::ToSql;
+pub(super) use rusqlite::{named_params, params};
+
+pub(super) use error::{Error, OptionalExtension};
+pub(super) use row::Row;
+pub(super) use statement::Statement;
+
+/// What a piece of SQL gives: a value, a refusal by the rules of the domain, or an error of the engine.
+pub(super) type Sql<T> = Result<T, Error>;
+
+/// A connection to whichever engine there is.
+pub(super) struct Connection(Engine);
+
+enum Engine {
+    Sqlite(rusqlite::Connection),
+}
+
+impl From<rusqlite::Connection> for Connection {
+    fn from(connection: rusqlite::Connection) -> Self {
+        Self(Engine::Sqlite(connection))
+    }
+}
+
+impl Connection {
+    /// A statement that is prepared once a connection.
+    pub(super) fn prepare_cached(&self, text: &str) -> Sql<Statement<'_>> {
+        match &self.0 {
+            Engine::Sqlite(sql) => Ok(Statement::Sqlite(sql.prepare_cached(text)?)),
+        }
+    }
+
+    /// The same; a statement that is rarely needed does no harm in the cache.
+    pub(super) fn prepare(&self, text: &str) -> Sql<Statement<'_>> {
+        self.prepare_cached(text)
+    }
+
+    /// Runs a statement and answers how many rows it changed.
+    pub(super) fn execute<'p>(&self, text: &str, params: impl Params<'p>) -> Sql<usize> {
+        self.prepare_cached(text)?.execute(params)
+    }
+
+    /// What `read` makes of the one row of a statement.
+    pub(super) fn query_row<'p, T>(
+        &self,
+        text: &str,
+        params: impl Params<'p>,
+        read: impl FnOnce(&Row<'_>) -> Sql<T>,
+    ) -> Sql<T> {
+        self.prepare_cached(text)?.query_row(params, read)
+    }
+
+    /// Runs several statements that have no parameters.
+    pub(super) fn execute_batch(&self, text: &str) -> Sql<()> {
+        match &self.0 {
+            Engine::Sqlite(sql) => Ok(sql.execute_batch(text)?),
+        }
+    }
+
+    /// How many rows this connection has changed since it was opened.
+    pub(super) fn total_changes(&self) -> u64 {
+        match &self.0 {
+            Engine::Sqlite(sql) => sql.total_changes(),
+        }
+    }
+
+    /// Begins a transaction in which nobody else writes.
+    pub(super) fn begin(&self) -> Sql<()> {
+        self.execute_batch("BEGIN IMMEDIATE")
+    }
+
+    /// Makes the transaction durable. Only after this is anything of it true.
+    pub(super) fn commit(&self) -> Sql<()> {
+        self.execute_batch("COMMIT")
+    }
+
+    /// Undoes the transaction, where there is one.
+    pub(super) fn roll_back(&self) {
+        let Engine::Sqlite(sql) = &self.0;
+        if !sql.is_autocommit() {
+            let _ = sql.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+/// Values for the places of a statement, by number or by name.
+#[derive(Clone, Copy)]
+pub(super) enum Values<'p> {
+    Numbered(&'p [&'p dyn ToSql]),
+    Named(&'p [(&'p str, &'p dyn ToSql)]),
+}
+
+/// What `params!`, `named_params!` and `[]` are.
+pub(super) trait Params<'p> {
+    fn values(self) -> Values<'p>;
+}
+
+impl<'p> Params<'p> for &'p [&'p dyn ToSql] {
+    fn values(self) -> Values<'p> {
+        Values::Numbered(self)
+    }
+}
+
+impl<'p> Params<'p> for &'p [(&'p str, &'p dyn ToSql)] {
+    fn values(self) -> Values<'p> {
+        Values::Named(self)
+    }
+}
+
+impl Params<'static> for [&'static dyn ToSql; 0] {
+    fn values(self) -> Values<'static> {
+        Values::Numbered(&[])
+    }
+}
