@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
-use axum::http::{Method, StatusCode, header, request::Parts};
+use axum::http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use novacula_protocol::enroll::{ENROLMENT_TOKEN_PREFIX, EXECUTOR_KEY_PREFIX, USER_TOKEN_PREFIX};
@@ -70,7 +70,9 @@ impl Gate {
                 let token = presented(parts, ENROLMENT_TOKEN_PREFIX, "an enrolment token")?;
                 parts.extensions.insert(EnrolmentSecret(token));
             }
-            Right::Fetch if bearer(parts).is_some_and(|secret| secret.starts_with(EXECUTOR_KEY_PREFIX)) => {
+            Right::Fetch
+                if bearer(&parts.headers).is_some_and(|secret| secret.starts_with(EXECUTOR_KEY_PREFIX)) =>
+            {
                 let key = key_holder(parts, app, from)?;
                 let least = ReleaseStatus::Published;
                 parts.extensions.insert(Fetcher { account_id: key.account_id, least });
@@ -135,6 +137,13 @@ fn key_holder(parts: &Parts, app: &App, from: Caller) -> Result<KeyHolder, ApiEr
     }
 }
 
+/// The executor whose key this is, where nothing is to be said against it.
+pub(crate) fn known_executor(headers: &HeaderMap, app: &App) -> Option<KeyHolder> {
+    let secret = bearer(headers).filter(|secret| secret.starts_with(EXECUTOR_KEY_PREFIX))?;
+    let by = app.fleet.key(SecretHash::of(secret), app.clock.now())?;
+    app.suspended.check(by.account_id).ok().map(|()| by)
+}
+
 /// Where the request came from, for who counts tries.
 #[derive(Clone, Copy)]
 pub(crate) struct Caller(pub IpAddr);
@@ -178,13 +187,13 @@ macro_rules! brought_by_the_gate {
 
 brought_by_the_gate!(Person, SignedIn, KeyHolder, EnrolmentSecret, Fetcher, Caller);
 
-fn bearer(parts: &Parts) -> Option<&str> {
-    let (scheme, secret) = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, secret) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
 }
 
 fn presented(parts: &Parts, prefix: &str, what: &str) -> Result<SecretHash, ApiError> {
-    match bearer(parts) {
+    match bearer(&parts.headers) {
         Some(secret) if secret.starts_with(prefix) => Ok(SecretHash::of(secret)),
         _ => Err(ApiError::unauthenticated(format!(
             "this call wants the header `Authorization: Bearer {prefix}…` with {what}"

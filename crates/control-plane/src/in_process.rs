@@ -7,7 +7,6 @@ use std::process::Command;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -25,6 +24,7 @@ use crate::attempts::Attempts;
 use crate::calendar::LiveCalendar;
 use crate::caller::TrustedProxies;
 use crate::clock::Clock;
+use crate::entrance::Entrance;
 use crate::ledger::remember;
 use crate::metrics::Metrics;
 use crate::oidc::{Oidc, OidcSettings};
@@ -42,7 +42,7 @@ pub(crate) const OWNER: &str = "nvu_the-owner-of-the-test";
 
 pub(crate) struct ControlPlane {
     pub app: Arc<App>,
-    router: Router,
+    entrance: Entrance,
     now_ms: Arc<AtomicI64>,
     folder: Arc<TempDir>,
 }
@@ -152,7 +152,8 @@ impl ControlPlane {
             version: Version::new(3, 0, 0),
             ending: tokio_util::sync::CancellationToken::new(),
         });
-        Self { router: routes::router(Arc::clone(&app)), app, now_ms, folder }
+        let routes = routes::router(Arc::clone(&app));
+        Self { entrance: Entrance::new(Arc::clone(&app), routes), app, now_ms, folder }
     }
 
     pub(crate) fn owner(&self) -> &'static str {
@@ -178,7 +179,7 @@ impl ControlPlane {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answered {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.entrance.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes().to_vec();
         documented::check(&parts, &bytes);
@@ -187,7 +188,7 @@ impl ControlPlane {
 
     /// An answer whose body comes bit by bit.
     pub(crate) async fn stream(&self, request: Request<Body>) -> axum::response::Response {
-        self.router.clone().oneshot(request).await.unwrap()
+        self.entrance.clone().oneshot(request).await.unwrap()
     }
 
     /// Calls with a bearer and a body that is sent as it is.

@@ -20,6 +20,7 @@ mod api;
 mod attempts;
 mod auth;
 mod caller;
+mod entrance;
 mod example;
 mod extract;
 mod hear_out;

@@ -55,9 +55,7 @@ pub(crate) async fn time_sync(State(app): State<Arc<App>>, request: Request, nex
 /// Counts the calls that are answered with a problem.
 pub(crate) async fn count_denied(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
-    if let Some(ProblemCode(code)) = response.extensions().get() {
-        *app.metrics.denied.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
-    }
+    app.metrics.count_problem(&response);
     response
 }
 
@@ -68,7 +66,15 @@ impl Metrics {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn synced(&self, took: Duration, is_accepted: bool) {
+    /// Counts an answer that is a problem.
+    pub(crate) fn count_problem(&self, response: &Response) {
+        if let Some(ProblemCode(code)) = response.extensions().get() {
+            *self.denied.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
+        }
+    }
+
+    /// Counts a sync.
+    pub(crate) fn synced(&self, took: Duration, is_accepted: bool) {
         let bucket = BUCKETS_MS.iter().position(|most| took <= Duration::from_millis(u64::from(*most)));
         self.durations[bucket.unwrap_or(BUCKETS_MS.len())].fetch_add(1, Ordering::Relaxed);
         self.total_us.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);

@@ -2,13 +2,17 @@
 //! because those carry secrets; and of a path only what our own are made of.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
+use novacula_protocol::sync::SYNC_PATH;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
@@ -19,11 +23,11 @@ use crate::fleet::KeyHolder;
 use crate::routes;
 use crate::store::Person;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives every request an id of ours, whatever the caller calls it, and says in the end what came of it.
 pub(crate) async fn log_request(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    let id = app.clock.new_id().to_string();
+    let id = new_id(&app);
     request.headers_mut().remove(&REQUEST_ID);
     let who = Arc::new(OnceLock::new());
     request.extensions_mut().insert(Slot(Arc::clone(&who)));
@@ -33,16 +37,59 @@ pub(crate) async fn log_request(State(app): State<Arc<App>>, mut request: Reques
         path: shown(request.uri().path()),
         who,
         status: None,
+        took: None,
         stopwatch: Stopwatch::start(),
-        span: tracing::error_span!("request", id),
+        span: span(id),
     };
     line.span.in_scope(|| tracing::trace!(method = line.method, path = line.path, "begun"));
     let mut response = next.run(request).instrument(line.span.clone()).await;
     line.status = Some(response.status());
-    if let Ok(id) = HeaderValue::try_from(id) {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
+    response.headers_mut().insert(REQUEST_ID, as_header(id));
     response
+}
+
+/// An id for a request: in the order of time, told apart by a number, and no secret.
+pub(crate) fn new_id(app: &App) -> Uuid {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let ms = u64::try_from(app.clock.now().as_millisecond()).unwrap_or_default();
+    let mut rest = [0; 10];
+    rest[..2].copy_from_slice(&of_this_process().to_be_bytes()[..2]);
+    rest[2..].copy_from_slice(&(number ^ of_this_process()).to_be_bytes());
+    uuid::Builder::from_unix_timestamp_millis(ms, &rest).into_uuid()
+}
+
+/// Two processes give no two requests one id.
+fn of_this_process() -> u64 {
+    static ANY: OnceLock<u64> = OnceLock::new();
+    *ANY.get_or_init(|| RandomState::new().hash_one(std::process::id()))
+}
+
+pub(crate) fn as_header(id: Uuid) -> HeaderValue {
+    let mut text = Uuid::encode_buffer();
+    HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)).unwrap_or(HeaderValue::from_static(""))
+}
+
+fn span(id: Uuid) -> tracing::Span {
+    tracing::error_span!("request", %id)
+}
+
+/// Says what came of a sync, where somebody wants to hear of it.
+pub(crate) fn tell_of_sync(app: &Arc<App>, by: KeyHolder, status: StatusCode, took: Duration, id: Uuid) {
+    if status.is_success() && !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
+    let line = Line {
+        app: Arc::clone(app),
+        method: "POST",
+        path: SYNC_PATH.to_owned(),
+        who: Arc::new(OnceLock::from(Who::Executor(by))),
+        status: Some(status),
+        took: Some(took),
+        stopwatch: Stopwatch::start(),
+        span: span(id),
+    };
+    drop(line);
 }
 
 /// Where the gate leaves who it let in.
@@ -83,6 +130,7 @@ struct Line {
     path: String,
     who: Arc<OnceLock<Who>>,
     status: Option<StatusCode>,
+    took: Option<Duration>,
     stopwatch: Stopwatch,
     span: tracing::Span,
 }
@@ -97,7 +145,8 @@ impl Drop for Line {
         let (account, by) = self.caller();
         let status = self.status.map(|status| status.as_u16());
         let said = if status.is_some() { "answered" } else { "the caller hung up" };
-        let duration_ms = u64::try_from(self.stopwatch.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let took = self.took.unwrap_or_else(|| self.stopwatch.elapsed());
+        let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let (method, path) = (self.method, &self.path);
         if is_routine {
             tracing::debug!(method, path, status, duration_ms, account, by, "{said}");
@@ -128,8 +177,7 @@ impl Line {
 
 /// A fleet asks these all the time; that it could is worth a line to nobody.
 fn is_routine(path: &str) -> bool {
-    matches!(path, "/api/v1/syncExecutor" | "/healthz" | "/readyz" | "/metrics")
-        || path.starts_with("/assets/")
+    matches!(path, SYNC_PATH | "/healthz" | "/readyz" | "/metrics") || path.starts_with("/assets/")
 }
 
 /// A method as it is logged: anything may stand where it stands.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::ServiceExt as _;
 use fs2::FileExt;
 use novacula_protocol::enroll::USER_TOKEN_PREFIX;
 use novacula_protocol::signature::TrustedKeys;
@@ -23,6 +24,7 @@ use crate::calendar::LiveCalendar;
 use crate::certificate::Certificate;
 use crate::clock::Clock;
 use crate::door::{Door, Peer, TlsDoor};
+use crate::entrance::Entrance;
 use crate::gate_probe::rounds;
 use crate::ledger::remember;
 use crate::metrics::Metrics;
@@ -139,7 +141,8 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
 
     let (end, ended) = oneshot::channel();
     // Who calls is counted by address.
-    let router = routes::router(Arc::clone(&app)).into_make_service_with_connect_info::<Peer>();
+    let entrance = Entrance::new(Arc::clone(&app), routes::router(Arc::clone(&app)));
+    let router = entrance.into_make_service_with_connect_info::<Peer>();
     let server = axum::serve(door, router).with_graceful_shutdown(async {
         let _ = ended.await;
     });

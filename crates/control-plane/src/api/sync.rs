@@ -24,26 +24,36 @@ pub(crate) async fn sync(
     Body(said): Body<SyncRequest>,
 ) -> Answer<Json<SyncResponse>> {
     let said = said::checked(said).map_err(ApiError::invalid)?;
+    answer(&app, by, said, &headers).await.map(Json)
+}
+
+/// The answer to a sync that may be taken.
+pub(crate) async fn answer(
+    app: &Arc<App>,
+    by: KeyHolder,
+    said: SyncRequest,
+    headers: &HeaderMap,
+) -> Answer<SyncResponse> {
     let now = app.clock.now();
     let support = reach::support(&said.current_version, &app.version);
     let asks = app.hear_sync(by, said, now).await.map_err(ApiError::to_executor)??;
     let pending_upgrade = match asks.upgrade {
         Some(open) => {
-            let base = base_url(&app.rules, &headers)?;
+            let base = base_url(&app.rules, headers)?;
             let download_url = format!("{base}/api/v1/artifacts/{}", open.artifact.sha256);
             let fresh_until = after_ms(now, app.rules.pending_upgrade_ttl_ms).unwrap_or(now);
             Some(Offer::Understood(Box::new(open.spec(download_url, fresh_until))))
         }
         None => None,
     };
-    Ok(Json(SyncResponse {
+    Ok(SyncResponse {
         control_plane_version: app.version.to_string(),
         now,
         support,
         sync_interval_ms: app.rules.sync_interval_ms,
         pending_upgrade,
         preflight: asks.checks,
-    }))
+    })
 }
 
 /// Where executors reach us: as configured, else as this one just did.
