@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -25,12 +25,39 @@ const READY_AT_ONCE: usize = 64;
 /// A listener for axum.
 pub(crate) enum Door {
     /// Without TLS.
-    Plain(TcpListener),
+    Plain(Arrivals),
     /// With it.
     Tls(TlsDoor),
 }
 
 type Stream = Either<TcpStream, TlsStream<TcpStream>>;
+
+/// A connection that no thread waits for yet.
+pub(crate) type Arrival = (std::net::TcpStream, SocketAddr);
+
+/// The connections that one thread was given.
+pub(crate) struct Arrivals {
+    given: mpsc::Receiver<Arrival>,
+    address: SocketAddr,
+}
+
+impl Arrivals {
+    /// Those that come to `address`.
+    pub(crate) fn new(given: mpsc::Receiver<Arrival>, address: SocketAddr) -> Self {
+        Self { given, address }
+    }
+
+    async fn next(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            // Nobody gives any more, and that only happens when all is over.
+            let Some((stream, from)) = self.given.recv().await else { return std::future::pending().await };
+            match TcpStream::from_std(stream) {
+                Ok(stream) => return (stream, from),
+                Err(e) => tracing::debug!("no connection with {from}: {e}"),
+            }
+        }
+    }
+}
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +75,8 @@ impl Listener for Door {
 
     async fn accept(&mut self) -> (Stream, SocketAddr) {
         match self {
-            Self::Plain(listener) => {
-                let (stream, from) = Listener::accept(listener).await;
+            Self::Plain(arrivals) => {
+                let (stream, from) = arrivals.next().await;
                 (Either::Left(stream), from)
             }
             Self::Tls(door) => match door.ready.recv().await {
@@ -62,7 +89,7 @@ impl Listener for Door {
 
     fn local_addr(&self) -> std::io::Result<SocketAddr> {
         match self {
-            Self::Plain(listener) => listener.local_addr(),
+            Self::Plain(arrivals) => Ok(arrivals.address),
             Self::Tls(door) => Ok(door.address),
         }
     }
@@ -77,11 +104,11 @@ pub(crate) struct TlsDoor {
 
 impl TlsDoor {
     /// Begins to accept; everybody is shown the certificate that is current then.
-    pub(crate) fn open(listener: TcpListener, certificate: Arc<Certificate>) -> std::io::Result<Self> {
-        let address = listener.local_addr()?;
+    pub(crate) fn open(arrivals: Arrivals, certificate: Arc<Certificate>) -> Self {
+        let address = arrivals.address;
         let (sender, ready) = mpsc::channel(READY_AT_ONCE);
-        let accepting = tokio::spawn(accept(listener, certificate, sender));
-        Ok(Self { ready, address, accepting })
+        let accepting = tokio::spawn(accept(arrivals, certificate, sender));
+        Self { ready, address, accepting }
     }
 }
 
@@ -92,7 +119,7 @@ impl Drop for TlsDoor {
 }
 
 async fn accept(
-    mut listener: TcpListener,
+    mut arrivals: Arrivals,
     certificate: Arc<Certificate>,
     ready: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
 ) {
@@ -100,7 +127,7 @@ async fn accept(
     loop {
         // It is never closed.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let (stream, from) = Listener::accept(&mut listener).await;
+        let (stream, from) = arrivals.next().await;
         let (acceptor, ready) = (TlsAcceptor::from(certificate.current()), ready.clone());
         tokio::spawn(async move {
             let shaken = timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await;

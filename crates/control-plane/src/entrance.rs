@@ -17,6 +17,8 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 use http_body::Body as _;
 use novacula_protocol::sync::{SYNC_PATH, SyncRequest};
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 use tower::Service;
 
 use crate::api::sync;
@@ -35,11 +37,19 @@ const MOST_BYTES: u64 = 64 * 1024;
 pub(crate) struct Entrance {
     app: Arc<App>,
     routes: Router,
+    pool: Handle,
 }
 
 impl Entrance {
-    pub(crate) fn new(app: Arc<App>, routes: Router) -> Self {
-        Self { app, routes }
+    /// What is not answered here is answered by the routes, in the pool.
+    pub(crate) fn new(app: Arc<App>, routes: Router, pool: Handle) -> Self {
+        Self { app, routes, pool }
+    }
+
+    /// However long it takes, nobody who syncs waits behind it; it ends when nobody waits for it any more.
+    async fn elsewhere(mut self, request: Request) -> Result<Response, Infallible> {
+        let answered = AbortOnDropHandle::new(self.pool.spawn(self.routes.call(request))).await;
+        answered.unwrap_or_else(|e| Ok(ApiError::internal(e).into_response()))
     }
 }
 
@@ -53,15 +63,16 @@ impl Service<Request> for Entrance {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let (app, mut routes) = (Arc::clone(&self.app), self.routes.clone());
-        if !is_short_sync(&request) {
-            return Box::pin(routes.call(request));
-        }
+        let this = self.clone();
         Box::pin(async move {
-            match answer(&app, request).await {
-                Ok(response) => Ok(response),
-                Err(request) => routes.call(request).await,
-            }
+            let request = match is_short_sync(&request) {
+                true => match answer(&this.app, request).await {
+                    Ok(response) => return Ok(response),
+                    Err(request) => request,
+                },
+                false => request,
+            };
+            this.elsewhere(request).await
         })
     }
 }

@@ -102,6 +102,11 @@ impl ControlPlane {
         Self::open(self.folder, self.now_ms, 1 << 20, None).await
     }
 
+    /// The same data directory, read by a new process after this one was killed.
+    pub(crate) async fn killed(self) -> Self {
+        Self::open(self.folder, self.now_ms, 1 << 20, None).await
+    }
+
     async fn open(
         folder: Arc<TempDir>,
         now_ms: Arc<AtomicI64>,
@@ -153,7 +158,12 @@ impl ControlPlane {
             ending: tokio_util::sync::CancellationToken::new(),
         });
         let routes = routes::router(Arc::clone(&app));
-        Self { entrance: Entrance::new(Arc::clone(&app), routes), app, now_ms, folder }
+        Self {
+            entrance: Entrance::new(Arc::clone(&app), routes, tokio::runtime::Handle::current()),
+            app,
+            now_ms,
+            folder,
+        }
     }
 
     pub(crate) fn owner(&self) -> &'static str {

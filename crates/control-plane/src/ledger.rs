@@ -17,8 +17,8 @@ use crate::key::{ExecutorKey, NewKey, Rotation, RotationRefused};
 use crate::presence::presence;
 use crate::secrets::SecretHash;
 use crate::store::{
-    Labelling, LabelsRefused, PeopleRefused, Person, RequestRefused, Steer, SteerRefused, StoreError, Turn,
-    UpgradeOrder,
+    Change, Labelling, LabelsRefused, PeopleRefused, Person, RequestRefused, Steer, SteerRefused, StoreError,
+    Turn, UpgradeOrder,
 };
 use crate::upgrade::{self, Facts};
 
@@ -47,6 +47,13 @@ impl App {
         let report = said.upgrade.clone();
         let asks = match self.fleet.hear(by, &said, now) {
             Ok(Heard::Known(asks)) => asks,
+            Ok(Heard::Changed(change)) => match self.keep_change(*change).await? {
+                Some(asks) => asks,
+                None => match self.hear_news(by, said, now).await? {
+                    Ok(asks) => asks,
+                    Err(refused) => return Ok(Err(refused)),
+                },
+            },
             Ok(Heard::News) => match self.hear_news(by, said, now).await? {
                 Ok(asks) => asks,
                 Err(refused) => return Ok(Err(refused)),
@@ -54,6 +61,18 @@ impl App {
             Err(refused) => return Ok(Err(refused)),
         };
         self.tell_of_what_was_dropped(by, asks, report).await.map(Ok)
+    }
+
+    /// `None` where another change was faster.
+    async fn keep_change(self: &Arc<Self>, change: Change) -> Result<Option<Asks>, StoreError> {
+        let (app, now) = (Arc::clone(self), change.now);
+        let remember = move |after: Snapshot| {
+            let (id, restarts) = (after.executor.id, after.executor.restarts);
+            app.fleet.absorb(after, now);
+            app.fleet.seen(id, restarts, None, now);
+        };
+        let kept = self.store.keep_change(change, remember).await?;
+        Ok(kept.map(|after| after.asks(now)))
     }
 
     async fn hear_news(

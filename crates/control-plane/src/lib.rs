@@ -10,6 +10,7 @@ mod app;
 mod background;
 pub mod certificate;
 mod door;
+mod hall;
 #[cfg(test)]
 mod in_process;
 #[cfg(test)]

@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::ServiceExt as _;
 use fs2::FileExt;
 use novacula_protocol::enroll::USER_TOKEN_PREFIX;
 use novacula_protocol::signature::TrustedKeys;
 use semver::Version;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -23,9 +22,9 @@ use crate::attempts::Attempts;
 use crate::calendar::LiveCalendar;
 use crate::certificate::Certificate;
 use crate::clock::Clock;
-use crate::door::{Door, Peer, TlsDoor};
 use crate::entrance::Entrance;
 use crate::gate_probe::rounds;
+use crate::hall::Hall;
 use crate::ledger::remember;
 use crate::metrics::Metrics;
 use crate::oidc::Oidc;
@@ -81,8 +80,7 @@ pub struct Running {
     pub owner_token: Option<String>,
     certificate: Option<Arc<Certificate>>,
     app: Arc<App>,
-    end: oneshot::Sender<()>,
-    server: JoinHandle<std::io::Result<()>>,
+    hall: Hall,
     background: JoinHandle<()>,
     dispatcher: JoinHandle<()>,
     gates: JoinHandle<()>,
@@ -102,11 +100,6 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
     let certificate = settings.tls.map(Certificate::read).transpose().map_err(StartError::Tls)?.map(Arc::new);
     let listener = TcpListener::bind(asked).await.map_err(|e| StartError::Listen(asked, e))?;
     let address = listener.local_addr().map_err(|e| StartError::Listen(asked, e))?;
-    let door = match &certificate {
-        Some(certificate) => TlsDoor::open(listener, Arc::clone(certificate)).map(Door::Tls),
-        None => Ok(Door::Plain(listener)),
-    };
-    let door = door.map_err(|e| StartError::Listen(asked, e))?;
     let store = Store::open(&settings.database)?;
 
     let token = secrets::issue(USER_TOKEN_PREFIX)?;
@@ -139,23 +132,18 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
         ending: CancellationToken::new(),
     });
 
-    let (end, ended) = oneshot::channel();
-    // Who calls is counted by address.
-    let entrance = Entrance::new(Arc::clone(&app), routes::router(Arc::clone(&app)));
-    let router = entrance.into_make_service_with_connect_info::<Peer>();
-    let server = axum::serve(door, router).with_graceful_shutdown(async {
-        let _ = ended.await;
-    });
+    let entrance = Entrance::new(Arc::clone(&app), routes::router(Arc::clone(&app)), Handle::current());
+    let hall = Hall::open(listener, certificate.as_ref(), &entrance);
+    let hall = hall.map_err(|e| StartError::Listen(asked, e))?;
     Ok(Running {
         address,
         owner_token: is_first_start.then_some(token),
-        server: tokio::spawn(server.into_future()),
+        hall,
         background: tokio::spawn(background::run(Arc::clone(&app))),
         dispatcher: tokio::spawn(dispatch::run(Arc::clone(&app))),
         gates: tokio::spawn(rounds::run(Arc::clone(&app))),
         certificate,
         app,
-        end,
         _lock: lock,
     })
 }
@@ -198,9 +186,8 @@ impl Running {
 
     /// Ends: no new requests, those under way get some time, and what was only remembered becomes durable.
     pub async fn stop(self) {
-        let _ = self.end.send(());
         self.app.ending.cancel();
-        if tokio::time::timeout(GRACE, self.server).await.is_err() {
+        if !self.hall.close(GRACE).await {
             tracing::warn!("some requests were cut off");
         }
         self.background.abort();

@@ -8,6 +8,7 @@ mod attention;
 mod backup;
 mod batch_rows;
 mod batches;
+mod changes;
 mod column;
 mod deliveries;
 mod events;
@@ -69,6 +70,7 @@ pub use accounts::OwnerToken;
 pub use activity::Wanted;
 pub use backup::{BackupError, back_up};
 pub use batches::Turn;
+pub use changes::Change;
 pub use deliveries::{DeliveryRefused, Due};
 pub use executor_labels::{Labelling, LabelsRefused};
 pub use executors::LastSeen;
@@ -125,6 +127,7 @@ impl StoreError {
 #[derive(Clone)]
 pub struct Store {
     writer: Writer,
+    changes: changes::Changes,
     reader: Arc<Mutex<Connection>>,
     commits: watch::Receiver<u64>,
 }
@@ -139,7 +142,12 @@ impl Store {
         let reader = schema::open_reader(path)?;
         let (count, commits) = watch::channel(0);
         let writer = Writer::start(connection.into(), count)?;
-        Ok(Self { writer, reader: Arc::new(Mutex::new(reader.into())), commits })
+        Ok(Self {
+            writer,
+            changes: changes::Changes::default(),
+            reader: Arc::new(Mutex::new(reader.into())),
+            commits,
+        })
     }
 
     /// How many transactions have changed something since the start.

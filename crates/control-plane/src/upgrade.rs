@@ -344,6 +344,13 @@ pub fn is_durable_change(before: &Upgrade, after: &Upgrade) -> bool {
     level != *before
 }
 
+/// Between the two lies work of the executor, and nothing that others must hear of: neither its pick-up nor its end.
+#[must_use]
+pub fn is_step(before: &Upgrade, after: &Upgrade) -> bool {
+    let is_at_work = |upgrade: &Upgrade| upgrade.is_open() && upgrade.is_picked_up();
+    is_at_work(before) && is_at_work(after) && before.is_dry_run() == after.is_dry_run()
+}
+
 /// The report speaks of this attempt, not of an older one.
 #[must_use]
 pub fn is_about(report: &UpgradeReport, upgrade: &Upgrade) -> bool {

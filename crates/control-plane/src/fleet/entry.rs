@@ -152,6 +152,13 @@ impl Entry {
         facts.knows(said) && !said.preflight.iter().any(|result| self.checks().contains(&result.check))
     }
 
+    /// What the sync says anew of the executor touches no rule: neither what runs there, nor a hold, nor a check.
+    pub(super) fn differs_plainly(&self, said: &SyncRequest) -> bool {
+        self.common.version == said.current_version
+            && self.rare.as_ref().and_then(|rare| rare.held.as_ref()) == said.held.as_ref()
+            && !said.preflight.iter().any(|result| self.checks().contains(&result.check))
+    }
+
     pub(super) fn last_seen_at(&self) -> Timestamp {
         at(self.last_seen_ms)
     }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{Fleet, KeyHolder, Memory};
 use crate::executor::{Asks, IdentityRefused};
+use crate::store::Change;
 use crate::upgrade;
 
 /// What a sync means to the memory.
@@ -13,6 +14,8 @@ use crate::upgrade;
 pub enum Heard {
     /// Nothing new; what it is asked to do.
     Known(Asks),
+    /// Something that only has to be durable: it is true as soon as it is kept.
+    Changed(Box<Change>),
     /// Something the store has to hear first.
     News,
 }
@@ -35,8 +38,18 @@ impl Fleet {
             let name = said.name.clone();
             return Err(IdentityRefused::KindMismatch { name, fixed: entry.common.kind, said: said.kind });
         }
-        if entry.key_id != by.key_id || !entry.knows(said) {
+        if entry.key_id != by.key_id {
             return Ok(Heard::News);
+        }
+        let is_known = entry.knows(said);
+        if !is_known && !(entry.differs_plainly(said) && said.upgrade.is_none()) {
+            return Ok(Heard::News);
+        }
+        if !is_known {
+            let mut after = entry.snapshot();
+            after.executor.hear(said);
+            (after.executor.revision, after.executor.restarts) = (entry.revision + 1, said.restarts);
+            return Ok(Heard::Changed(Box::new(Change { after, before: None, lines: Vec::new(), now })));
         }
         if let Some(report) = &said.upgrade {
             let has_settled = entry.has_settled(report, hashing);
@@ -44,7 +57,16 @@ impl Fleet {
                 Some(known) if upgrade::is_about(report, known) => {
                     let moved = upgrade::absorb(known, report, now);
                     if upgrade::is_durable_change(known, &moved) || !report.log.is_empty() {
-                        return Ok(Heard::News);
+                        if !upgrade::is_step(known, &moved) {
+                            return Ok(Heard::News);
+                        }
+                        let before = Some(Box::new(known.clone()));
+                        let mut after = entry.snapshot();
+                        after.upgrade = Some(moved);
+                        (after.executor.revision, after.executor.restarts) =
+                            (entry.revision + 1, said.restarts);
+                        let lines = report.log.clone();
+                        return Ok(Heard::Changed(Box::new(Change { after, before, lines, now })));
                     }
                     let has_moved = upgrade::has_moved(known, &moved);
                     *known = moved;

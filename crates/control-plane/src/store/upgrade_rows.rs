@@ -5,7 +5,7 @@ use novacula_protocol::people::{self, Artifact};
 
 use super::Sql;
 use super::column::{Count, Json, Time, Word};
-use super::sql::{Connection, Row, named_params};
+use super::sql::{Connection, Row, named_params, params};
 use crate::upgrade::Upgrade;
 
 pub(super) fn insert(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {
@@ -95,6 +95,25 @@ pub(super) fn update(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {
         ":started": shown.started_at.map(Time),
         ":ended": shown.ended_at.map(Time),
     })?;
+    Ok(())
+}
+
+/// What a report about it may change while it is at work.
+pub(super) fn update_report(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {
+    let shown = &upgrade.shown;
+    sql.prepare_cached(
+        "UPDATE upgrades SET intent = ?2, stage = ?3, status = ?4, error = ?5, bytes_done = ?6, bytes_total = ?7
+         WHERE id = ?1",
+    )?
+    .execute(params![
+        shown.id,
+        Word(&shown.intent),
+        Word(&shown.stage),
+        Word(&shown.status),
+        shown.error.as_ref().map(Json),
+        Count(shown.bytes_done),
+        Count(shown.bytes_total),
+    ])?;
     Ok(())
 }
 
