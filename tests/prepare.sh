@@ -32,6 +32,7 @@ need openssl openssl
 need nginx nginx-light
 need tinyproxy tinyproxy-bin
 need prometheus prometheus
+[ -d /usr/lib/postgresql ] || packages="$packages postgresql"
 need ip iproute2
 need curl curl
 need git git
@@ -58,9 +59,12 @@ if [ -n "$packages" ]; then
     apt-get update -qq
     # shellcheck disable=SC2086 # one word a package
     apt-get install -y -qq --no-install-recommends $packages >/dev/null
-    # The tests start their own; the one of the package would scrape this machine from now on.
+    # The tests start their own; those of the packages would go on from now on.
     case $packages in
         *' prometheus' | *' prometheus '*) if [ -d /run/systemd/system ]; then systemctl disable --now --quiet prometheus; fi ;;
+    esac
+    case $packages in
+        *' postgresql'*) if [ -d /run/systemd/system ]; then systemctl disable --now --quiet postgresql; fi ;;
     esac
 fi
 

@@ -1,5 +1,6 @@
 //! For tests: a whole control plane without a socket, with a clock that the test moves and keys that it signs with.
 
+pub(crate) mod database;
 pub(crate) mod people;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use crate::calendar::LiveCalendar;
 use crate::caller::TrustedProxies;
 use crate::clock::Clock;
 use crate::entrance::Entrance;
+use crate::in_process::database::TestDatabase;
 use crate::ledger::remember;
 use crate::metrics::Metrics;
 use crate::oidc::{Oidc, OidcSettings};
@@ -34,7 +36,7 @@ use crate::outgoing::address::Leave;
 use crate::password::Passwords;
 use crate::routes;
 use crate::secrets::SecretHash;
-use crate::store::{OwnerToken, Store};
+use crate::store::OwnerToken;
 use crate::suspended::Suspended;
 
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
@@ -45,6 +47,7 @@ pub(crate) struct ControlPlane {
     entrance: Entrance,
     now_ms: Arc<AtomicI64>,
     folder: Arc<TempDir>,
+    database: Arc<TestDatabase>,
 }
 
 pub(crate) struct Answered {
@@ -93,22 +96,23 @@ impl ControlPlane {
 
     async fn anew(max_artifact_bytes: u64, oidc: Option<OidcSettings>) -> Self {
         let (folder, now_ms) = (tempfile::tempdir().unwrap(), AtomicI64::new(1_790_000_000_000));
-        Self::open(Arc::new(folder), Arc::new(now_ms), max_artifact_bytes, oidc).await
+        let database = Arc::new(TestDatabase::new(folder.path()));
+        Self::open((Arc::new(folder), database), Arc::new(now_ms), max_artifact_bytes, oidc).await
     }
 
     /// The same data directory, read by a new process.
     pub(crate) async fn restart(self) -> Self {
         self.app.keep_presence().await.unwrap();
-        Self::open(self.folder, self.now_ms, 1 << 20, None).await
+        Self::open((self.folder, self.database), self.now_ms, 1 << 20, None).await
     }
 
     /// The same data directory, read by a new process after this one was killed.
     pub(crate) async fn killed(self) -> Self {
-        Self::open(self.folder, self.now_ms, 1 << 20, None).await
+        Self::open((self.folder, self.database), self.now_ms, 1 << 20, None).await
     }
 
     async fn open(
-        folder: Arc<TempDir>,
+        (folder, database): (Arc<TempDir>, Arc<TestDatabase>),
         now_ms: Arc<AtomicI64>,
         max_artifact_bytes: u64,
         oidc: Option<OidcSettings>,
@@ -117,7 +121,7 @@ impl ControlPlane {
             let now_ms = Arc::clone(&now_ms);
             Clock::told_by(move || Timestamp::from_millisecond(now_ms.load(Ordering::Relaxed)).unwrap())
         };
-        let store = Store::open(&folder.path().join("novacula.sqlite")).unwrap();
+        let store = database.open();
         store
             .found_account(OwnerToken {
                 ids: [clock.new_id(), clock.new_id(), clock.new_id()],
@@ -158,12 +162,8 @@ impl ControlPlane {
             ending: tokio_util::sync::CancellationToken::new(),
         });
         let routes = routes::router(Arc::clone(&app));
-        Self {
-            entrance: Entrance::new(Arc::clone(&app), routes, tokio::runtime::Handle::current()),
-            app,
-            now_ms,
-            folder,
-        }
+        let entrance = Entrance::new(Arc::clone(&app), routes, tokio::runtime::Handle::current());
+        Self { entrance, app, now_ms, folder, database }
     }
 
     pub(crate) fn owner(&self) -> &'static str {
@@ -180,8 +180,8 @@ impl ControlPlane {
         self.now_ms.fetch_add(ms, Ordering::Relaxed);
     }
 
-    pub(crate) fn database(&self) -> PathBuf {
-        self.folder.path().join("novacula.sqlite")
+    pub(crate) fn database(&self) -> &TestDatabase {
+        &self.database
     }
 
     pub(crate) fn artifact_files(&self) -> usize {

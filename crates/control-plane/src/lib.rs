@@ -4,7 +4,7 @@ pub mod settings;
 
 pub mod serve;
 
-pub use store::{BackupError, back_up};
+pub use store::{BackupError, Database, back_up};
 
 mod app;
 mod background;

@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use novacula_control_plane::Database;
 use novacula_control_plane::clock::Clock;
 use novacula_control_plane::serve;
 use novacula_control_plane::settings::{BackupArgs, ResetOwnerArgs, ServeArgs, Settings};
@@ -45,13 +46,12 @@ fn reset_owner(args: ResetOwnerArgs) -> ExitCode {
         Ok(place) => place,
         Err(line) => return refuse(WRONG_USAGE, &line),
     };
-    if !database.exists() {
+    if let Database::Sqlite(file) = &database
+        && !file.exists()
+    {
         return refuse(
             FAILED,
-            &format!(
-                "there is no database {}; name it with --data-dir or --database-url",
-                database.display()
-            ),
+            &format!("there is no database {database}; name it with --data-dir or --database-url"),
         );
     }
     let runtime = match tokio::runtime::Builder::new_current_thread().build() {
@@ -77,7 +77,7 @@ fn back_up(args: &BackupArgs) -> ExitCode {
     };
     match novacula_control_plane::back_up(&database, &args.file) {
         Ok(()) => {
-            say(&format!("{} is a copy of {}", args.file.display(), database.display()));
+            say(&format!("{} is a copy of {database}", args.file.display()));
             ExitCode::SUCCESS
         }
         Err(e) => refuse(FAILED, &e.to_string()),

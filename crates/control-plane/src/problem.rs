@@ -110,7 +110,7 @@ impl From<StoreError> for ApiError {
         tracing::error!("{error}");
         match error {
             StoreError::Full => Self::disk_full(),
-            StoreError::Busy | StoreError::Stopped => Self::unavailable(1),
+            StoreError::Busy | StoreError::Away(_) | StoreError::Stopped => Self::unavailable(1),
             StoreError::Failed(_) => Self::unavailable(10),
         }
     }

@@ -32,7 +32,7 @@ use crate::outgoing::Client;
 use crate::password::Passwords;
 use crate::secrets::{self, NoRandomness, SecretHash};
 use crate::settings::{OutgoingSettings, Settings};
-use crate::store::{self, OwnerToken, Store, StoreError};
+use crate::store::{self, Database, OwnerToken, Store, StoreError};
 use crate::suspended::Suspended;
 use crate::webhook::dispatch;
 use crate::{background, routes};
@@ -52,7 +52,7 @@ pub enum StartError {
     /// The address is of no use.
     #[error("cannot listen on {0}: {1}; choose another with --listen or --port")]
     Listen(SocketAddr, std::io::Error),
-    /// The database file is of no use.
+    /// The database cannot be opened.
     #[error(transparent)]
     Open(#[from] store::OpenError),
     /// The database is.
@@ -84,7 +84,7 @@ pub struct Running {
     background: JoinHandle<()>,
     dispatcher: JoinHandle<()>,
     gates: JoinHandle<()>,
-    _lock: std::fs::File,
+    _lock: Option<std::fs::File>,
 }
 
 /// Starts a control plane; it trusts `keys` and lives by `clock`.
@@ -93,7 +93,7 @@ pub struct Running {
 /// One sentence about what is in the way.
 pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Result<Running, StartError> {
     let data_dir = settings.data_dir;
-    let lock = take_data_dir(&data_dir)?;
+    let lock = take_data_dir(&data_dir, &settings.database)?;
     let artifacts = ArtifactFolder::open(data_dir.join("artifacts"))
         .map_err(|e| StartError::DataDir(data_dir.clone(), e))?;
     let asked = SocketAddr::new(settings.listen, settings.port);
@@ -155,10 +155,10 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
 /// One sentence about what is in the way.
 pub async fn reset_owner(
     data_dir: &Path,
-    database: &Path,
+    database: &Database,
     clock: Clock,
 ) -> Result<Option<(String, String)>, StartError> {
-    let _lock = take_data_dir(data_dir)?;
+    let _lock = take_data_dir(data_dir, database)?;
     let store = Store::open(database)?;
     let token = secrets::issue(USER_TOKEN_PREFIX)?;
     let now = clock.now();
@@ -211,11 +211,15 @@ fn client(settings: OutgoingSettings) -> Result<Client, StartError> {
     Client::new(leave, pem.as_deref()).map_err(useless)
 }
 
-fn take_data_dir(data_dir: &Path) -> Result<std::fs::File, StartError> {
+/// A file has one control plane. Those that share a server may share the folder of their artifacts too.
+fn take_data_dir(data_dir: &Path, database: &Database) -> Result<Option<std::fs::File>, StartError> {
     let useless = |e| StartError::DataDir(data_dir.to_owned(), e);
     // Names and labels of a fleet are nobody else's business.
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(useless)?;
+    if let Database::Postgresql(_) = database {
+        return Ok(None);
+    }
     let lock = std::fs::File::create(data_dir.join("lock")).map_err(useless)?;
     lock.try_lock_exclusive().map_err(|_| StartError::InUse(data_dir.to_owned()))?;
-    Ok(lock)
+    Ok(Some(lock))
 }

@@ -14,6 +14,7 @@ use crate::app::Rules;
 use crate::caller::TrustedProxies;
 use crate::certificate::TlsFiles;
 use crate::oidc::OidcSettings;
+use crate::store::Database;
 
 pub use outgoing::{OutgoingArgs, OutgoingSettings};
 pub use test_mode::TestMode;
@@ -45,7 +46,8 @@ pub struct ServeArgs {
     /// File with the secret it shows there
     #[arg(long, env = "OIDC_CLIENT_SECRET_FILE", value_name = "PATH")]
     pub oidc_client_secret_file: Option<String>,
-    /// The database, sqlite:PATH [default: a file in the data directory]
+    /// The database, sqlite:PATH or postgresql://HOST/DATABASE; a password belongs into the environment, where no list of
+    /// processes shows it [default: a file in the data directory]
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
     /// How long after its due time an upgrade waits to be picked up [default: 900000]
@@ -88,17 +90,18 @@ pub struct BackupArgs {
     /// Where database and artifacts are kept [default: ./novacula-data]
     #[arg(long, env = "DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<String>,
-    /// The database, sqlite:PATH [default: a file in the data directory]
+    /// The database, sqlite:PATH or postgresql://HOST/DATABASE; a password belongs into the environment, where no list of
+    /// processes shows it [default: a file in the data directory]
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
 }
 
 impl BackupArgs {
-    /// The database file.
+    /// Which database.
     ///
     /// # Errors
     /// One line: which value, what was expected, what was found.
-    pub fn database(&self) -> Result<PathBuf, String> {
+    pub fn database(&self) -> Result<Database, String> {
         place(self.data_dir.clone(), self.database_url.as_deref()).map(|(_, database)| database)
     }
 }
@@ -109,17 +112,18 @@ pub struct ResetOwnerArgs {
     /// Where database and artifacts are kept [default: ./novacula-data]
     #[arg(long, env = "DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<String>,
-    /// The database, sqlite:PATH [default: a file in the data directory]
+    /// The database, sqlite:PATH or postgresql://HOST/DATABASE; a password belongs into the environment, where no list of
+    /// processes shows it [default: a file in the data directory]
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
 }
 
 impl ResetOwnerArgs {
-    /// The data directory and the database file.
+    /// The data directory and the database.
     ///
     /// # Errors
     /// One line: which value, what was expected, what was found.
-    pub fn place(self) -> Result<(PathBuf, PathBuf), String> {
+    pub fn place(self) -> Result<(PathBuf, Database), String> {
         place(self.data_dir, self.database_url.as_deref())
     }
 }
@@ -129,8 +133,8 @@ impl ResetOwnerArgs {
 pub struct Settings {
     /// Where artifacts are kept, and the database unless said otherwise.
     pub data_dir: PathBuf,
-    /// The database file.
-    pub database: PathBuf,
+    /// The database.
+    pub database: Database,
     /// The address to listen on.
     pub listen: IpAddr,
     /// The port to listen on.
@@ -236,15 +240,17 @@ impl Settings {
     }
 }
 
-/// The data directory and the database file.
-fn place(data_dir: Option<String>, database_url: Option<&str>) -> Result<(PathBuf, PathBuf), String> {
+/// The data directory and the database.
+fn place(data_dir: Option<String>, database_url: Option<&str>) -> Result<(PathBuf, Database), String> {
     let data_dir = PathBuf::from(data_dir.unwrap_or_else(|| "./novacula-data".to_owned()));
     if data_dir.as_os_str().is_empty() {
         return Err(bad("DATA_DIR", "--data-dir", "the path of a folder", ""));
     }
     let database = match database_url {
-        Some(url) => database(url)?,
-        None => data_dir.join("novacula.sqlite"),
+        // What was found may hold a password.
+        Some(url) => Database::read(url)
+            .map_err(|expected| format!("DATABASE_URL (--database-url) must be {expected}"))?,
+        None => Database::Sqlite(data_dir.join("novacula.sqlite")),
     };
     Ok((data_dir, database))
 }
@@ -269,16 +275,6 @@ fn truth(variable: &str, written: Option<String>) -> Result<bool, String> {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
         Some(found) => Err(format!("{variable} must be true or false, found `{found}`")),
-    }
-}
-
-fn database(url: &str) -> Result<PathBuf, String> {
-    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        return Err("DATABASE_URL must be sqlite:PATH, this build has no PostgreSQL".to_owned());
-    }
-    match url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path)) {
-        Some(path) if !path.is_empty() && !path.starts_with(':') => Ok(PathBuf::from(path)),
-        _ => Err(bad("DATABASE_URL", "--database-url", "sqlite:PATH", url)),
     }
 }
 

@@ -10,6 +10,7 @@ mod batch_rows;
 mod batches;
 mod changes;
 mod column;
+mod database;
 mod deliveries;
 mod events;
 mod executor_labels;
@@ -19,6 +20,7 @@ mod four_eyes;
 mod freezes;
 mod groups;
 mod keys;
+mod line;
 mod memberships;
 mod named;
 mod newest;
@@ -36,6 +38,7 @@ mod plan_steering;
 mod plan_tick;
 mod plans;
 mod preflight;
+mod readers;
 mod release_rows;
 mod releases;
 mod requests;
@@ -61,8 +64,7 @@ mod contract;
 #[cfg(test)]
 pub(crate) mod plan_bench;
 
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
@@ -71,6 +73,7 @@ pub use activity::Wanted;
 pub use backup::{BackupError, back_up};
 pub use batches::Turn;
 pub use changes::Change;
+pub use database::Database;
 pub use deliveries::{DeliveryRefused, Due};
 pub use executor_labels::{Labelling, LabelsRefused};
 pub use executors::LastSeen;
@@ -98,6 +101,9 @@ pub use webhooks::NewWebhook;
 pub use windows::WindowRefused;
 pub use writer::Writer;
 
+use line::Line;
+
+use readers::Readers;
 use sql::{Connection, Error, Sql};
 
 /// Why the store did not answer. The caller's request is not at fault.
@@ -109,6 +115,9 @@ pub enum StoreError {
     /// No space is left for the database.
     #[error("the disk of the database is full")]
     Full,
+    /// The database server is not there, or too slow to wait for.
+    #[error("the database cannot be reached at the moment: {0}")]
+    Away(String),
     /// The store is shutting down.
     #[error("the store has stopped")]
     Stopped,
@@ -119,35 +128,43 @@ pub enum StoreError {
 
 impl StoreError {
     fn of(error: &Error) -> Self {
-        if error.is_disk_full() { Self::Full } else { Self::Failed(error.to_string()) }
+        match error {
+            error if error.is_disk_full() => Self::Full,
+            error if error.is_away() => Self::Away(error.to_string()),
+            error => Self::Failed(error.to_string()),
+        }
     }
 }
 
-/// The store: one writer that groups what waits into one durable transaction, one connection for reading.
+/// The store: one writer that groups what waits into one durable transaction, and connections for reading.
 #[derive(Clone)]
 pub struct Store {
     writer: Writer,
     changes: changes::Changes,
-    reader: Arc<Mutex<Connection>>,
+    readers: Arc<Readers>,
     commits: watch::Receiver<u64>,
 }
 
 impl Store {
-    /// Opens the database file, creating or migrating it as needed.
+    /// Opens the database, creating or migrating its tables as needed.
     ///
     /// # Errors
-    /// When the file cannot be used, or was made by a newer program.
-    pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let connection = schema::open(path)?;
-        let reader = schema::open_reader(path)?;
+    /// When it cannot be used, or was brought along by a newer program.
+    pub fn open(database: &Database) -> Result<Self, OpenError> {
         let (count, commits) = watch::channel(0);
-        let writer = Writer::start(connection.into(), count)?;
-        Ok(Self {
-            writer,
-            changes: changes::Changes::default(),
-            reader: Arc::new(Mutex::new(reader.into())),
-            commits,
-        })
+        let writer = match database {
+            Database::Sqlite(path) => Writer::start(Line::to_a_file(schema::sqlite::open(path)?), count)?,
+            Database::Postgresql(address) => {
+                let address = address.as_ref().clone();
+                let line = std::thread::spawn(move || {
+                    schema::postgresql::bring_along(&address)?;
+                    Ok(Line::to_a_server(address))
+                });
+                Writer::start(line.join().unwrap_or(Err(OpenError::Panicked))?, count)?
+            }
+        };
+        let readers = Arc::new(Readers::of(database.clone()));
+        Ok(Self { writer, changes: changes::Changes::default(), readers, commits })
     }
 
     /// How many transactions have changed something since the start.
@@ -205,11 +222,6 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Sql<T> + Send + 'static,
     {
-        let reader = Arc::clone(&self.reader);
-        let read = move || work(&reader.lock().unwrap_or_else(PoisonError::into_inner));
-        match tokio::task::spawn_blocking(read).await {
-            Ok(outcome) => outcome.map_err(|e| StoreError::of(&e)),
-            Err(_) => Err(StoreError::Stopped),
-        }
+        self.readers.ask(work).await
     }
 }

@@ -3,7 +3,7 @@ use super::*;
 #[test]
 fn everything_has_a_default() {
     let settings = Settings::read(ServeArgs::default()).unwrap();
-    assert_eq!(settings.database, PathBuf::from("./novacula-data/novacula.sqlite"));
+    assert_eq!(settings.database, Database::Sqlite("./novacula-data/novacula.sqlite".into()));
     assert_eq!((settings.listen.to_string().as_str(), settings.port), ("127.0.0.1", 3000));
     let rules = settings.rules;
     assert_eq!((rules.pending_upgrade_ttl_ms, rules.heartbeat_timeout_ms), (900_000, 30_000));
@@ -38,7 +38,8 @@ fn a_bad_value_is_told_by_its_name() {
         ("WEBHOOK_ALLOW_PRIVATE", ServeArgs { outgoing: webhooks("yes"), ..ServeArgs::default() }),
         ("TLS_KEY_FILE", ServeArgs { tls_cert_file: Some("c.pem".into()), ..ServeArgs::default() }),
         ("TLS_CERT_FILE", ServeArgs { tls_key_file: Some("k.pem".into()), ..ServeArgs::default() }),
-        ("no PostgreSQL", ServeArgs { database_url: some("postgres://h/d"), ..ServeArgs::default() }),
+        ("DATABASE_URL", ServeArgs { database_url: some("postgres://h:port/d"), ..ServeArgs::default() }),
+        ("DATABASE_URL", ServeArgs { database_url: some("mysql://h/d"), ..ServeArgs::default() }),
     ] {
         let line = Settings::read(args).unwrap_err();
         assert!(line.contains(name) && !line.contains('\n'), "{name}: {line}");
@@ -92,6 +93,6 @@ fn a_database_elsewhere_and_a_public_url_are_taken() {
         ..ServeArgs::default()
     };
     let settings = Settings::read(args).unwrap();
-    assert_eq!(settings.database, PathBuf::from("/srv/n.db"));
+    assert_eq!(settings.database, Database::Sqlite("/srv/n.db".into()));
     assert_eq!(settings.rules.public_url.as_deref(), Some("https://cp.example"));
 }

@@ -40,7 +40,7 @@ impl Store {
             }
             let [account, user, _] = new.ids;
             sql.execute(
-                "INSERT INTO accounts (id, name, created_at, is_founding) VALUES (?1, 'default', ?2, 1)",
+                "INSERT INTO accounts (id, name, created_at, is_founding) VALUES (?1, 'default', ?2, TRUE)",
                 params![Word(&account), Time(new.now)],
             )?;
             insert_user(sql, user, OWNER, new.now)?;
@@ -62,7 +62,7 @@ impl Store {
     ) -> Result<Option<String>, StoreError> {
         self.write(move |sql| {
             let account: Option<Word<Uuid>> = sql
-                .prepare("SELECT id FROM accounts WHERE is_founding = 1")?
+                .prepare("SELECT id FROM accounts WHERE is_founding")?
                 .query_row([], |row| row.get(0))
                 .optional()?;
             let Some(Word(account)) = account else { return Ok(None) };
@@ -109,7 +109,7 @@ impl Store {
     ) -> Result<Vec<Account>, StoreError> {
         self.read(move |sql| {
             let mut rows = sql.prepare_cached(
-                "SELECT * FROM accounts WHERE (:all OR id = :own) AND (:before IS NULL OR id < :before)
+                "SELECT * FROM accounts WHERE (:all OR id = :own) AND (CAST(:before AS TEXT) IS NULL OR id < :before)
                  ORDER BY id DESC LIMIT :limit",
             )?;
             rows.query_map(
@@ -248,8 +248,8 @@ fn tell(
 }
 
 fn is_taken(sql: &Connection, name: &str, id: Uuid) -> Sql<bool> {
-    sql.prepare_cached("SELECT 1 FROM accounts WHERE name = ?1 COLLATE NOCASE AND id <> ?2")?
-        .exists(params![name, Word(&id)])
+    sql.prepare_cached("SELECT 1 FROM accounts WHERE lower(name) = ?1 AND id <> ?2")?
+        .exists(params![name.to_ascii_lowercase(), Word(&id)])
 }
 
 fn read(sql: &Connection, id: Uuid) -> Sql<Option<Account>> {
@@ -304,7 +304,7 @@ fn owner_of(sql: &Connection, account: Uuid, new_id: Uuid, now: Timestamp) -> Sq
         return Ok((user, name));
     }
     let known: Option<Word<Uuid>> = sql
-        .prepare("SELECT id FROM users WHERE name = ?1 COLLATE NOCASE")?
+        .prepare("SELECT id FROM users WHERE lower(name) = ?1")?
         .query_row(params![OWNER], |row| row.get(0))
         .optional()?;
     let user = known.map_or(new_id, |Word(known)| known);

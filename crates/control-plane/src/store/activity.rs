@@ -59,11 +59,11 @@ impl Store {
         self.read(move |sql| {
             let mut rows = sql.prepare_cached(
                 "SELECT * FROM activity WHERE account_id = :account
-                   AND (:actor IS NULL OR actor = :actor)
-                   AND (:action IS NULL OR action = :action)
-                   AND (:target IS NULL OR target = :target OR name = :target)
-                   AND (:since IS NULL OR at >= :since)
-                   AND (:before IS NULL OR id < :before)
+                   AND (CAST(:actor AS TEXT) IS NULL OR actor = :actor)
+                   AND (CAST(:action AS TEXT) IS NULL OR action = :action)
+                   AND (CAST(:target AS TEXT) IS NULL OR target = :target OR name = :target)
+                   AND (CAST(:since AS BIGINT) IS NULL OR at >= :since)
+                   AND (CAST(:before AS BIGINT) IS NULL OR id < :before)
                  ORDER BY id DESC LIMIT :limit",
             )?;
             rows.query_map(
@@ -173,9 +173,8 @@ fn read(row: &Row<'_>) -> Sql<Activity> {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::Connection as Behind;
-
     use super::*;
+    use crate::in_process::database::TestDatabase;
     use crate::key::NewKey;
     use crate::secrets::SecretHash;
 
@@ -194,22 +193,18 @@ mod tests {
             ("UPDATE activity SET id = 9 WHERE id = 3", Some(3)),
         ] {
             let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("novacula.sqlite");
-            let store = Store::open(&path).unwrap();
+            let database = TestDatabase::new(folder.path());
+            let store = database.open();
             let account = Uuid::from_u128(1);
             store.write(move |sql| three_entries(sql, account)).await.unwrap();
             let whole = store.verify_activity(account).await.unwrap();
             assert_eq!((whole.intact, whole.entries), (true, 3));
 
-            let behind = Behind::open(&path).unwrap();
             if broken.is_some() {
-                let refused = behind.execute_batch(tampering).unwrap_err().to_string();
+                let refused = database.behind(tampering).unwrap_err();
                 assert!(refused.contains("append-only"), "{tampering}: {refused}");
             }
-            behind
-                .execute_batch("DROP TRIGGER activity_is_not_changed; DROP TRIGGER activity_is_not_deleted;")
-                .unwrap();
-            behind.execute_batch(tampering).unwrap();
+            database.tamper(tampering);
             let verdict = store.verify_activity(account).await.unwrap();
             assert_eq!((verdict.first_broken, verdict.intact), (broken, broken.is_none()), "{tampering}");
         }
@@ -218,29 +213,26 @@ mod tests {
     #[tokio::test]
     async fn an_entry_that_is_rewritten_with_its_own_hash_breaks_the_next() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("novacula.sqlite");
-        let store = Store::open(&path).unwrap();
+        let database = TestDatabase::new(folder.path());
+        let store = database.open();
         let account = Uuid::from_u128(1);
         store.write(move |sql| three_entries(sql, account)).await.unwrap();
         let entries = store.activity(account, Wanted { limit: 3, ..Wanted::default() }).await.unwrap();
         let forged = Activity { actor: "somebody else".to_owned(), ..entries[1].clone() };
         let hash = chained(&forged, &entries[2].hash);
-        let behind = Behind::open(&path).unwrap();
-        behind.execute_batch("DROP TRIGGER activity_is_not_changed").unwrap();
-        let forge = "UPDATE activity SET actor = ?1, hash = ?2 WHERE id = 2";
-        behind.execute(forge, params![forged.actor, hash]).unwrap();
+        database
+            .tamper(&format!("UPDATE activity SET actor = '{}', hash = '{hash}' WHERE id = 2", forged.actor));
         assert_eq!(store.verify_activity(account).await.unwrap().first_broken, Some(3));
     }
 
     #[tokio::test]
     async fn what_cannot_be_told_is_not_done() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("novacula.sqlite");
-        let store = Store::open(&path).unwrap();
+        let database = TestDatabase::new(folder.path());
+        let store = database.open();
         let account_id = Uuid::from_u128(1);
         store.write(move |sql| three_entries(sql, account_id)).await.unwrap();
-        let trigger = "CREATE TRIGGER full BEFORE INSERT ON activity BEGIN SELECT RAISE(ABORT, 'no'); END";
-        Behind::open(&path).unwrap().execute_batch(trigger).unwrap();
+        database.refuse("no", "INSERT ON activity");
         let key = NewKey {
             id: Uuid::from_u128(2),
             account_id,
@@ -253,7 +245,7 @@ mod tests {
         };
         assert!(store.add_key(key.clone()).await.is_err());
         assert_eq!(store.live_keys(Uuid::nil(), 100).await.unwrap(), []);
-        Behind::open(&path).unwrap().execute_batch("DROP TRIGGER full").unwrap();
+        database.stop_refusing("no", "activity");
         store.add_key(key).await.unwrap();
         assert_eq!(store.verify_activity(account_id).await.unwrap().entries, 4);
     }

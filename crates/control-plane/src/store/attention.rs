@@ -60,7 +60,7 @@ fn with_wait(sql: &Connection, upgrade: Upgrade) -> Sql<Wanting> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::schema::open;
+    use crate::store::schema::sqlite::open;
 
     #[test]
     fn who_needs_a_person_is_found_without_reading_what_does_not() {

@@ -6,7 +6,8 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ffi};
 use tempfile::{NamedTempFile, PersistError};
 
-use super::schema;
+use super::Database;
+use super::schema::{self, sqlite};
 
 /// Why there is no copy.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,11 @@ pub enum BackupError {
     /// There is nothing to copy.
     #[error("there is no database {0}; name its folder with --data-dir")]
     NoDatabase(PathBuf),
+    /// Its server has its own means.
+    #[error(
+        "the database is at a PostgreSQL server; copy it with `pg_dump`, and restore it with `pg_restore`"
+    )]
+    AtAServer,
     /// It cannot be opened.
     #[error(transparent)]
     Open(#[from] schema::OpenError),
@@ -35,7 +41,8 @@ pub enum BackupError {
 ///
 /// # Errors
 /// When there is no copy.
-pub fn back_up(database: &Path, copy: &Path) -> Result<(), BackupError> {
+pub fn back_up(database: &Database, copy: &Path) -> Result<(), BackupError> {
+    let Database::Sqlite(database) = database else { return Err(BackupError::AtAServer) };
     if !database.exists() {
         return Err(BackupError::NoDatabase(database.to_owned()));
     }
@@ -43,7 +50,7 @@ pub fn back_up(database: &Path, copy: &Path) -> Result<(), BackupError> {
     let folder = copy.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // For its owner only, as the database is.
     let draft = NamedTempFile::new_in(folder).map_err(unwritten)?;
-    let source = schema::open_reader(database)?;
+    let source = sqlite::open_reader(database)?;
     let found =
         copy_and_check(&source, draft.path()).map_err(|e| BackupError::Copy(database.to_owned(), e))?;
     if found != "ok" {
@@ -80,10 +87,10 @@ mod tests {
     fn a_database_that_is_locked_gives_no_empty_backup() {
         let folder = tempfile::tempdir().unwrap();
         let (database, copy) = (folder.path().join("novacula.sqlite"), folder.path().join("copy"));
-        let holder = schema::open(&database).unwrap();
+        let holder = sqlite::open(&database).unwrap();
         holder.pragma_update(None, "journal_mode", "DELETE").unwrap();
         holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
-        let refused = back_up(&database, &copy).unwrap_err().to_string();
+        let refused = back_up(&Database::Sqlite(database.clone()), &copy).unwrap_err().to_string();
         assert!(refused.contains("locked"), "{refused}");
         assert!(!copy.exists());
     }
@@ -94,12 +101,12 @@ mod tests {
 
         let folder = tempfile::tempdir().unwrap();
         let (database, copy) = (folder.path().join("novacula.sqlite"), folder.path().join("copy"));
-        drop(schema::open(&database).unwrap());
+        drop(sqlite::open(&database).unwrap());
         let pages = std::fs::File::options().write(true).open(&database).unwrap();
         for page in 2..10 {
             pages.write_all_at(&[0xa5; 512], page * 4_096).unwrap();
         }
-        let refused = back_up(&database, &copy).unwrap_err().to_string();
+        let refused = back_up(&Database::Sqlite(database.clone()), &copy).unwrap_err().to_string();
         assert!(refused.contains("damaged") || refused.contains("malformed"), "{refused}");
         let left: Vec<_> = std::fs::read_dir(folder.path())
             .unwrap()

@@ -42,7 +42,7 @@ pub(super) fn insert(sql: &Connection, by: &Person, batch: &Batch) -> Sql<()> {
 pub(super) fn keep(sql: &Connection, id: Uuid, position: i64, item: &BatchItem) -> Sql<()> {
     sql.prepare_cached(
         "UPDATE batch_items SET outcome = ?3, reason = ?4, upgrade_id = ?5 WHERE batch_id = ?1 AND position = ?2
-           AND (outcome, reason, coalesce(upgrade_id, '')) IS NOT (?3, ?4, coalesce(?5, ''))",
+           AND (outcome, reason, coalesce(upgrade_id, '')) IS DISTINCT FROM (?3, ?4, coalesce(?5, ''))",
     )?
     .execute(params![Word(&id), position, Word(&item.outcome), item.reason, item.upgrade_id])?;
     Ok(())

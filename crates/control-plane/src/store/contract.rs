@@ -11,9 +11,12 @@ use novacula_protocol::sync::SyncRequest;
 use novacula_protocol::{Progress, Stage};
 use uuid::Uuid;
 
-use super::{Listed, OwnerToken, Person, ReleaseRefused, RequestRefused, Store, UpgradeOrder, Upload};
+use super::{
+    Database, Listed, OwnerToken, Person, ReleaseRefused, RequestRefused, Store, UpgradeOrder, Upload,
+};
 use crate::clock::Clock;
 use crate::executor::{IdentityRefused, Snapshot};
+use crate::in_process::database::TestDatabase;
 use crate::key::{EnrolmentToken, NewKey};
 use crate::secrets::SecretHash;
 use crate::upgrade;
@@ -329,19 +332,30 @@ macro_rules! contract {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $promise() {
                 let folder = tempfile::tempdir().unwrap();
-                super::$promise($open(folder.path())).await;
+                let (store, _database) = $open(folder.path());
+                super::$promise(store).await;
             })*
         }
     };
 }
 
-fn open_sqlite(folder: &std::path::Path) -> Store {
-    Store::open(&folder.join("novacula.sqlite")).unwrap()
+fn open_sqlite(folder: &std::path::Path) -> (Store, ()) {
+    (Store::open(&Database::Sqlite(folder.join("novacula.sqlite"))).unwrap(), ())
 }
 
-contract!(
-    sqlite,
-    super::open_sqlite,
+fn open_postgresql(_: &std::path::Path) -> (Store, TestDatabase) {
+    let database = TestDatabase::at_a_server();
+    (database.open(), database)
+}
+
+macro_rules! on_every_engine {
+    ($($promise:ident),* $(,)?) => {
+        contract!(sqlite, super::open_sqlite, $($promise),*);
+        contract!(postgresql, super::open_postgresql, $($promise),*);
+    };
+}
+
+on_every_engine!(
     what_was_written_is_read_as_it_was,
     an_unchanged_sync_writes_nothing,
     of_many_requests_exactly_one_wins,

@@ -60,8 +60,8 @@ impl Store {
                 return Ok(None);
             }
             let mut rows = sql.prepare_cached(
-                "SELECT * FROM webhook_deliveries WHERE webhook_id = :webhook AND (:status IS NULL OR status = :status)
-                   AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",
+                "SELECT * FROM webhook_deliveries WHERE webhook_id = :webhook AND (CAST(:status AS TEXT) IS NULL OR status = :status)
+                   AND (CAST(:before AS TEXT) IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",
             )?;
             let found = rows.query_map(
                 named_params! {
@@ -165,7 +165,7 @@ impl Store {
                     WHERE webhook_id = w.id AND status = 'pending' AND next_attempt_at <= :now
                     ORDER BY next_attempt_at, id LIMIT 1)
                  WHERE w.enabled AND w.id NOT IN (SELECT value FROM json_each(:busy))
-                 ORDER BY w.failing_since IS NOT NULL, w.last_attempt_at, w.id LIMIT :limit",
+                 ORDER BY w.failing_since IS NOT NULL, w.last_attempt_at NULLS FIRST, w.id LIMIT :limit",
             )?;
             rows.query_map(
                 named_params! { ":now": Time(now), ":busy": Json(&busy), ":limit": Count(limit as u64) },

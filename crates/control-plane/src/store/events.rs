@@ -55,8 +55,8 @@ pub(super) fn note_move(
         (None, _) => (LogLevel::Info, format!("{} {}", shown.stage, shown.status)),
     };
     sql.prepare_cached(
-        "INSERT OR IGNORE INTO upgrade_log (upgrade_id, attempt, at, level, message, stage, status)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO upgrade_log (upgrade_id, attempt, at, level, message, stage, status)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
     )?
     .execute(params![
         shown.id,
@@ -74,8 +74,9 @@ pub(super) fn note_move(
 pub(super) fn keep_lines(sql: &Connection, upgrade: &Upgrade, attempt: u32, lines: &[LogLine]) -> Sql<()> {
     for line in lines {
         sql.prepare_cached(
-            "INSERT OR IGNORE INTO upgrade_log (upgrade_id, attempt, at, level, message, stage)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM upgrade_log WHERE upgrade_id = ?1) < ?7",
+            "INSERT INTO upgrade_log (upgrade_id, attempt, at, level, message, stage)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM upgrade_log WHERE upgrade_id = ?1) < ?7
+             ON CONFLICT DO NOTHING",
         )?
         .execute(params![
             upgrade.shown.id,

@@ -33,8 +33,10 @@ impl Store {
             let before = channels(sql, by.account_id)?;
             sql.execute("DELETE FROM four_eyes WHERE account_id = ?1", params![Word(&by.account_id)])?;
             for channel in &wanted {
-                sql.prepare_cached("INSERT OR IGNORE INTO four_eyes (account_id, channel) VALUES (?1, ?2)")?
-                    .execute(params![Word(&by.account_id), Word(channel)])?;
+                sql.prepare_cached(
+                    "INSERT INTO four_eyes (account_id, channel) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![Word(&by.account_id), Word(channel)])?;
             }
             let after = channels(sql, by.account_id)?;
             if before != after {

@@ -17,7 +17,7 @@ impl Store {
     ) -> Result<Vec<T>, StoreError> {
         self.read(move |sql| {
             sql.prepare_cached(&format!(
-                "SELECT * FROM {table} WHERE account_id = :account AND (:before IS NULL OR id < :before)
+                "SELECT * FROM {table} WHERE account_id = :account AND (CAST(:before AS TEXT) IS NULL OR id < :before)
                  ORDER BY id DESC LIMIT :limit"
             ))?
             .query_map(

@@ -73,7 +73,7 @@ impl Store {
         self.read(move |sql| {
             let select = format!(
                 "SELECT {COLUMNS} FROM personal_tokens t JOIN users u ON u.id = t.user_id
-                 WHERE t.account_id = :account AND (:all OR t.user_id = :user) AND (:before IS NULL OR t.id < :before)
+                 WHERE t.account_id = :account AND (:all OR t.user_id = :user) AND (CAST(:before AS TEXT) IS NULL OR t.id < :before)
                  ORDER BY t.id DESC LIMIT :limit"
             );
             sql.prepare_cached(&select)?

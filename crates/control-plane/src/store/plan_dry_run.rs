@@ -23,7 +23,7 @@ impl Store {
     pub async fn last_durations(&self, account_id: Uuid) -> Result<Vec<u64>, StoreError> {
         self.read(move |sql| {
             sql.prepare_cached(
-                "SELECT max(ended_at - started_at, 0) FROM upgrades WHERE account_id = ?1 AND stage = ?2
+                "SELECT CASE WHEN ended_at > started_at THEN ended_at - started_at ELSE 0 END FROM upgrades WHERE account_id = ?1 AND stage = ?2
                    AND direction = ?3 AND started_at IS NOT NULL AND ended_at IS NOT NULL ORDER BY id DESC LIMIT ?4",
             )?
             .query_map(

@@ -147,7 +147,7 @@ pub(super) fn find(sql: &Connection, account_id: Uuid, id: Uuid) -> Sql<Option<P
 /// The plans that have not ended, of one account or of all.
 pub(super) fn living(sql: &Connection, account_id: Option<Uuid>) -> Sql<Vec<Plan>> {
     sql.prepare_cached(
-        "SELECT * FROM plans WHERE ended_at IS NULL AND deleted_at IS NULL AND (?1 IS NULL OR account_id = ?1)
+        "SELECT * FROM plans WHERE ended_at IS NULL AND deleted_at IS NULL AND (CAST(?1 AS TEXT) IS NULL OR account_id = ?1)
          ORDER BY id",
     )?
     .query_map(params![account_id.as_ref().map(Word)], plan_of)?
@@ -195,9 +195,9 @@ pub(super) fn insert_member(
     member: &Member,
 ) -> Sql<()> {
     sql.prepare_cached(
-        "INSERT OR IGNORE INTO plan_members (plan_id, executor_id, executor_name, wave, position, canary, outcome, reason,
+        "INSERT INTO plan_members (plan_id, executor_id, executor_name, wave, position, canary, outcome, reason,
            from_version, restarts_before)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
     )?
     .execute(params![
         Word(&plan_id),
@@ -256,7 +256,7 @@ pub(super) fn members(
          LEFT JOIN upgrades a ON a.id = (SELECT max(id) FROM upgrades WHERE executor_id = m.executor_id
            AND plan_id = m.plan_id AND (?3 OR id >= m.upgrade_id))
          LEFT JOIN upgrades o ON o.id = (SELECT max(id) FROM upgrades WHERE executor_id = m.executor_id
-           AND plan_id IS NOT m.plan_id AND id > coalesce(a.id, ''))
+           AND plan_id IS DISTINCT FROM m.plan_id AND id > coalesce(a.id, ''))
          WHERE m.plan_id = ?1 AND m.wave = ?2 ORDER BY m.position",
     )?
     .query_map(params![Word(&plan_id), wave, is_whole], |row| member_of(row, known))?

@@ -178,8 +178,8 @@ impl Store {
             let plans: Vec<Plan> = sql
                 .prepare_cached(
                     "SELECT * FROM plans WHERE account_id = :account AND deleted_at IS NULL
-                       AND (:name IS NULL OR name = :name) AND (:state IS NULL OR state = :state)
-                       AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",
+                       AND (CAST(:name AS TEXT) IS NULL OR name = :name) AND (CAST(:state AS TEXT) IS NULL OR state = :state)
+                       AND (CAST(:before AS TEXT) IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",
                 )?
                 .query_map(
                     named_params! {
@@ -210,7 +210,7 @@ impl Store {
             let after = listed.after.unwrap_or((0, 0));
             sql.prepare_cached(
                 "SELECT * FROM plan_members WHERE plan_id = :plan AND (wave, position) > (:wave_after, :after)
-                   AND (:wave IS NULL OR wave = :wave) AND (:outcome IS NULL OR outcome = :outcome)
+                   AND (CAST(:wave AS BIGINT) IS NULL OR wave = :wave) AND (CAST(:outcome AS TEXT) IS NULL OR outcome = :outcome)
                  ORDER BY wave, position LIMIT :limit",
             )?
             .query_map(

@@ -168,9 +168,9 @@ impl Store {
     ) -> Result<Vec<Release>, StoreError> {
         self.read(move |sql| {
             let mut rows = sql.prepare_cached(
-                "SELECT * FROM releases WHERE account_id = :account AND (:kind IS NULL OR kind = :kind)
-                   AND (:status IS NULL OR status = :status)
-                   AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",
+                "SELECT * FROM releases WHERE account_id = :account AND (CAST(:kind AS TEXT) IS NULL OR kind = :kind)
+                   AND (CAST(:status AS TEXT) IS NULL OR status = :status)
+                   AND (CAST(:before AS TEXT) IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",
             )?;
             rows.query_map(
                 named_params! {
@@ -178,7 +178,7 @@ impl Store {
                     ":kind": listed.kind.as_ref().map(Word),
                     ":status": listed.status.as_ref().map(Word),
                     ":before": listed.before.as_ref().map(Word),
-                    ":limit": listed.limit.map_or(-1, i64::from),
+                    ":limit": listed.limit.map_or(i64::MAX, i64::from),
                 },
                 release_of,
             )?

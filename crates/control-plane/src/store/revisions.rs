@@ -25,7 +25,7 @@ impl Store {
     ) -> Result<Vec<Revision>, StoreError> {
         self.read(move |sql| {
             sql.prepare_cached(
-                "SELECT * FROM revisions WHERE executor_id = ?1 AND (?2 IS NULL OR revision < ?2)
+                "SELECT * FROM revisions WHERE executor_id = ?1 AND (CAST(?2 AS BIGINT) IS NULL OR revision < ?2)
                  ORDER BY revision DESC LIMIT ?3",
             )?
             .query_map(params![Word(&executor_id), before.map(Count), limit], revision_of)?

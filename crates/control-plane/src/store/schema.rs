@@ -1,172 +1,36 @@
-//! Opening the database file and bringing it to the shape this program knows.
+//! Bringing a database to the shape that this program knows, on whichever engine. The numbers of the migrations are the
+//! same on both.
 
-use std::path::{Path, PathBuf};
-
-use rusqlite::{Connection, OpenFlags};
-
-/// Numbered as in the folder; never changed once released, only added to.
-const MIGRATIONS: &[&str] = &[
-    include_str!("migrations/0001_spine.sql"),
-    include_str!("migrations/0002_activity.sql"),
-    include_str!("migrations/0003_preflight.sql"),
-    include_str!("migrations/0004_steering.sql"),
-    include_str!("migrations/0005_revisions.sql"),
-    include_str!("migrations/0006_windows.sql"),
-    include_str!("migrations/0007_steps.sql"),
-    include_str!("migrations/0008_people.sql"),
-    include_str!("migrations/0009_webhooks.sql"),
-    include_str!("migrations/0010_plans.sql"),
-    include_str!("migrations/0011_counts.sql"),
-    include_str!("migrations/0012_token_sessions.sql"),
-    include_str!("migrations/0013_requests_by_day.sql"),
-    include_str!("migrations/0014_trusted_keys.sql"),
-];
+pub(super) mod postgresql;
+pub(super) mod sqlite;
 
 /// Why the database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// A newer program has changed it.
     #[error(
-        "the database {path} has schema {found}, this program knows {known}; start the newer program, or restore the backup from before it ran"
+        "the database {database} has schema {found}, this program knows {known}; start the newer program, or restore the backup from before it ran"
     )]
     Newer {
-        /// Which file.
-        path: PathBuf,
+        /// Which.
+        database: String,
         /// Its schema.
         found: usize,
         /// The highest one known here.
         known: usize,
     },
     /// The engine says no.
-    #[error("the database {path} cannot be used: {cause}")]
+    #[error("the database {database} cannot be used: {cause}")]
     Unusable {
-        /// Which file.
-        path: PathBuf,
+        /// Which.
+        database: String,
         /// What the engine says.
         cause: String,
     },
+    /// Nobody knows why.
+    #[error("opening the database ended in a panic; the log says why")]
+    Panicked,
     /// No thread for the writer.
     #[error("the writer of the store cannot start: {0}")]
     Thread(std::io::Error),
-}
-
-pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
-    let unusable = |e: rusqlite::Error| OpenError::Unusable { path: path.to_owned(), cause: e.to_string() };
-    let sql = Connection::open(path).map_err(unusable)?;
-    set_up(&sql).map_err(unusable)?;
-    let found: u32 = sql.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(unusable)?;
-    let found = found as usize;
-    if found > MIGRATIONS.len() {
-        return Err(OpenError::Newer { path: path.to_owned(), found, known: MIGRATIONS.len() });
-    }
-    for (done, migration) in MIGRATIONS.iter().enumerate().skip(found) {
-        let step = format!("BEGIN IMMEDIATE;\n{migration}\nPRAGMA user_version = {};\nCOMMIT;", done + 1);
-        sql.execute_batch(&step).map_err(unusable)?;
-    }
-    Ok(sql)
-}
-
-fn set_up(sql: &Connection) -> rusqlite::Result<()> {
-    sql.busy_timeout(std::time::Duration::from_secs(5))?;
-    sql.pragma_update(None, "journal_mode", "WAL")?;
-    // FULL: what was answered survives a power cut, not only a crash.
-    sql.pragma_update(None, "synchronous", "FULL")?;
-    sql.pragma_update(None, "foreign_keys", "ON")?;
-    sql.set_prepared_statement_cache_capacity(64);
-    Ok(())
-}
-
-pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
-    let open = || {
-        let sql = Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )?;
-        sql.busy_timeout(std::time::Duration::from_secs(5))?;
-        sql.set_prepared_statement_cache_capacity(64);
-        Ok(sql)
-    };
-    open().map_err(|e: rusqlite::Error| OpenError::Unusable { path: path.to_owned(), cause: e.to_string() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_database_made_by_a_newer_program_is_refused_and_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("novacula.sqlite");
-        open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-        let refused = open(&path).unwrap_err().to_string();
-        let expected = format!("has schema 99, this program knows {}", MIGRATIONS.len());
-        assert!(refused.contains(&expected), "{refused}");
-    }
-
-    #[test]
-    fn opening_twice_migrates_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("novacula.sqlite");
-        drop(open(&path).unwrap());
-        let sql = open(&path).unwrap();
-        let version: u32 = sql.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-        assert_eq!(version as usize, MIGRATIONS.len());
-        let full: i64 = sql.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
-        assert_eq!(full, 2);
-    }
-
-    #[test]
-    fn a_database_of_the_first_program_is_brought_along_with_what_it_holds() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("novacula.sqlite");
-        let first = Connection::open(&path).unwrap();
-        first.execute_batch(MIGRATIONS[0]).unwrap();
-        first
-            .execute_batch(
-                "PRAGMA user_version = 1;
-                 INSERT INTO accounts VALUES ('a', 'default', 0);
-                 INSERT INTO accounts VALUES ('b', 'second', 1);
-                 INSERT INTO user_tokens VALUES ('t1', 'a', 'owner', x'01', 5, NULL);
-                 INSERT INTO user_tokens VALUES ('t2', 'a', 'jane', x'02', 6, 7);
-                 INSERT INTO user_tokens VALUES ('t3', 'b', 'owner', x'03', 8, NULL);
-                 INSERT INTO executor_keys VALUES ('k', 'a', x'00', 'host-1', NULL, 'owner', 0, NULL);
-                 INSERT INTO executors VALUES
-                   ('e', 'a', 'k', 1, 'host-1', 'agent', '1.0.0', 'stable', 't', '{}', NULL, 0, 0, 0, NULL);",
-            )
-            .unwrap();
-        drop(first);
-        let sql = open(&path).unwrap();
-        let kept: (String, String) = sql
-            .query_row("SELECT name, checks FROM executors", [], |row| Ok((row.get(0)?, row.get(1)?)))
-            .unwrap();
-        assert_eq!(kept, ("host-1".to_owned(), "[]".to_owned()));
-        for (question, expected) in [
-            ("SELECT group_concat(id || ':' || is_founding, ',' ORDER BY id) FROM accounts", "a:1,b:0"),
-            ("SELECT group_concat(id || ':' || name, ',' ORDER BY id) FROM users", "t1:owner,t2:jane"),
-            (
-                "SELECT group_concat(account_id || ':' || user_id || ':' || role || ':' || is_release_manager,
-                   ',' ORDER BY account_id)
-                 FROM memberships",
-                "a:t1:owner:1,b:t1:owner:1",
-            ),
-            (
-                "SELECT group_concat(id || ':' || user_id || ':' || hex(hash) || ':' || coalesce(revoked_at, '-'),
-                   ',' ORDER BY id)
-                 FROM personal_tokens",
-                "t1:t1:01:-,t2:t2:02:7,t3:t1:03:-",
-            ),
-        ] {
-            let found: String = sql.query_row(question, [], |row| row.get(0)).unwrap();
-            assert_eq!(found, expected);
-        }
-    }
-
-    #[test]
-    fn a_file_that_is_no_database_is_refused_in_one_sentence() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("novacula.sqlite");
-        std::fs::write(&path, "x".repeat(4_096)).unwrap();
-        let refused = open(&path).unwrap_err().to_string();
-        assert!(refused.contains("not a database"), "{refused}");
-    }
 }

@@ -82,9 +82,9 @@ impl Store {
                 .execute(params![Time(new.now), Time(idle_since)])?;
             sql.prepare_cached(
                 "DELETE FROM sessions WHERE hash IN
-                   (SELECT hash FROM sessions WHERE user_id = ?1 ORDER BY created_at DESC LIMIT -1 OFFSET ?2)",
+                   (SELECT hash FROM sessions WHERE user_id = ?1 ORDER BY created_at DESC LIMIT ?2 OFFSET ?3)",
             )?
-            .execute(params![Word(&new.user_id), MOST_SESSIONS - 1])?;
+            .execute(params![Word(&new.user_id), i64::MAX, MOST_SESSIONS - 1])?;
             let longest = new.now + session::LONGEST;
             let expires_at = new.token.and_then(|token| token.expires_at).map_or(longest, |at| at.min(longest));
             let token_id = new.token.map(|token| token.id);

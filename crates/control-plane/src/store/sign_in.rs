@@ -147,9 +147,9 @@ impl Store {
     pub async fn login(&self, name: String) -> Result<Option<Login>, StoreError> {
         self.read(move |sql| {
             sql.prepare_cached(
-                "SELECT id, name, password FROM users WHERE name = ?1 COLLATE NOCASE AND disabled_at IS NULL",
+                "SELECT id, name, password FROM users WHERE lower(name) = ?1 AND disabled_at IS NULL",
             )?
-            .query_row(params![name], login_of)
+            .query_row(params![name.to_ascii_lowercase()], login_of)
             .optional()
         })
         .await
@@ -177,9 +177,9 @@ impl Store {
             // Whoever is linked to another subject is another person, whatever the address says.
             sql.prepare_cached(
                 "SELECT id, name, password FROM users
-                 WHERE name = ?1 COLLATE NOCASE AND disabled_at IS NULL AND oidc_subject IS NULL",
+                 WHERE lower(name) = ?1 AND disabled_at IS NULL AND oidc_subject IS NULL",
             )?
-            .query_row(params![verified_email], login_of)
+            .query_row(params![verified_email.map(|email| email.to_ascii_lowercase())], login_of)
             .optional()
         })
         .await
@@ -205,7 +205,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.write(move |sql| {
-            sql.prepare_cached("UPDATE users SET password = ?2, must_change_password = 0 WHERE id = ?1")?
+            sql.prepare_cached("UPDATE users SET password = ?2, must_change_password = FALSE WHERE id = ?1")?
                 .execute(params![Word(&by.user_id), password])?;
             sql.prepare_cached("DELETE FROM sessions WHERE user_id = ?1 AND hash <> ?2")?
                 .execute(params![Word(&by.user_id), keep])?;

@@ -4,6 +4,7 @@
 //! Values stay those of `rusqlite`: they need no connection, and the hot path of the embedded engine hands them through.
 
 mod error;
+mod postgresql;
 mod row;
 mod statement;
 
@@ -11,6 +12,9 @@ use rusqlite::types::ToSql;
 pub(super) use rusqlite::{named_params, params};
 
 pub(super) use error::{Error, OptionalExtension};
+use postgresql::Postgres;
+pub use postgresql::address::Address;
+pub(super) use postgresql::address::Purpose;
 pub(super) use row::Row;
 pub(super) use statement::Statement;
 
@@ -22,6 +26,7 @@ pub(super) struct Connection(Engine);
 
 enum Engine {
     Sqlite(rusqlite::Connection),
+    Postgres(Postgres),
 }
 
 impl From<rusqlite::Connection> for Connection {
@@ -30,11 +35,18 @@ impl From<rusqlite::Connection> for Connection {
     }
 }
 
+impl From<Postgres> for Connection {
+    fn from(connection: Postgres) -> Self {
+        Self(Engine::Postgres(connection))
+    }
+}
+
 impl Connection {
     /// A statement that is prepared once a connection.
     pub(super) fn prepare_cached(&self, text: &str) -> Sql<Statement<'_>> {
         match &self.0 {
             Engine::Sqlite(sql) => Ok(Statement::Sqlite(sql.prepare_cached(text)?)),
+            Engine::Postgres(sql) => Ok(Statement::Postgres(sql.prepare(text))),
         }
     }
 
@@ -62,6 +74,7 @@ impl Connection {
     pub(super) fn execute_batch(&self, text: &str) -> Sql<()> {
         match &self.0 {
             Engine::Sqlite(sql) => Ok(sql.execute_batch(text)?),
+            Engine::Postgres(sql) => sql.execute_batch(text),
         }
     }
 
@@ -69,26 +82,71 @@ impl Connection {
     pub(super) fn total_changes(&self) -> u64 {
         match &self.0 {
             Engine::Sqlite(sql) => sql.total_changes(),
+            Engine::Postgres(sql) => sql.total_changes(),
         }
     }
 
     /// Begins a transaction in which nobody else writes.
     pub(super) fn begin(&self) -> Sql<()> {
-        self.execute_batch("BEGIN IMMEDIATE")
+        match &self.0 {
+            Engine::Sqlite(sql) => Ok(sql.execute_batch("BEGIN IMMEDIATE")?),
+            Engine::Postgres(sql) => {
+                sql.begin();
+                Ok(())
+            }
+        }
+    }
+
+    /// Inside the transaction: a place to come back to, coming back to it, and forgetting it.
+    pub(super) fn savepoint(&self, word: Savepoint) -> Sql<()> {
+        let word = match word {
+            Savepoint::Set => "SAVEPOINT job;",
+            Savepoint::Undo => "ROLLBACK TO job;",
+            Savepoint::Release => "RELEASE job;",
+        };
+        match &self.0 {
+            Engine::Sqlite(sql) => Ok(sql.execute_batch(word)?),
+            Engine::Postgres(sql) => {
+                sql.steer(word);
+                Ok(())
+            }
+        }
     }
 
     /// Makes the transaction durable. Only after this is anything of it true.
     pub(super) fn commit(&self) -> Sql<()> {
-        self.execute_batch("COMMIT")
+        match &self.0 {
+            Engine::Sqlite(sql) => Ok(sql.execute_batch("COMMIT")?),
+            Engine::Postgres(sql) => sql.commit(),
+        }
     }
 
     /// Undoes the transaction, where there is one.
     pub(super) fn roll_back(&self) {
-        let Engine::Sqlite(sql) = &self.0;
-        if !sql.is_autocommit() {
-            let _ = sql.execute_batch("ROLLBACK");
+        match &self.0 {
+            Engine::Sqlite(sql) if sql.is_autocommit() => {}
+            Engine::Sqlite(sql) => {
+                let _ = sql.execute_batch("ROLLBACK");
+            }
+            Engine::Postgres(sql) => sql.roll_back(),
         }
     }
+
+    /// Nobody is at the other end any more; a file is always there.
+    pub(super) fn is_lost(&self) -> bool {
+        match &self.0 {
+            Engine::Sqlite(_) => false,
+            Engine::Postgres(sql) => sql.is_lost(),
+        }
+    }
+}
+
+/// What is said about the place to come back to.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Savepoint {
+    Set,
+    Undo,
+    Release,
 }
 
 /// Values for the places of a statement, by number or by name.

@@ -132,8 +132,8 @@ fn acknowledge(
     for number in numbers {
         let added = sql
             .prepare_cached(
-                "INSERT OR IGNORE INTO acknowledgements (upgrade_id, part, number, person, at)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO acknowledgements (upgrade_id, part, number, person, at)
+                 VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
             )?
             .execute(params![upgrade.shown.id, part.as_str(), number, person, Time(now)])?;
         if added > 0 {

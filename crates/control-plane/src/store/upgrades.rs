@@ -77,8 +77,8 @@ impl Store {
             let stages: Vec<&str> = listed.stages.iter().map(|stage| stage.as_str()).collect();
             let mut rows = sql.prepare_cached(
                 "SELECT * FROM upgrades WHERE account_id = :account
-                   AND (:executor IS NULL OR executor_id = :executor)
-                   AND (:before IS NULL OR id < :before)
+                   AND (CAST(:executor AS TEXT) IS NULL OR executor_id = :executor)
+                   AND (CAST(:before AS TEXT) IS NULL OR id < :before)
                    AND stage IN (SELECT value FROM json_each(:stages))
                  ORDER BY id DESC LIMIT :limit",
             )?;
@@ -286,7 +286,7 @@ pub(super) fn open_id(sql: &Connection, executor_id: Uuid) -> Sql<Option<Uuid>> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::schema::open;
+    use crate::store::schema::sqlite::open;
 
     #[test]
     fn upgrades_are_counted_from_indexes_alone() {

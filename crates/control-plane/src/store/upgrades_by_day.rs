@@ -55,7 +55,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::schema::open;
+    use crate::store::schema::sqlite::open;
     use crate::store::sql::Connection;
 
     #[test]

@@ -81,7 +81,7 @@ impl Store {
         self.read(move |sql| {
             let select = format!(
                 "SELECT {COLUMNS} FROM memberships m JOIN users u ON u.id = m.user_id
-                 WHERE m.account_id = :account AND (:before IS NULL OR u.id < :before) ORDER BY u.id DESC LIMIT :limit"
+                 WHERE m.account_id = :account AND (CAST(:before AS TEXT) IS NULL OR u.id < :before) ORDER BY u.id DESC LIMIT :limit"
             );
             sql.prepare_cached(&select)?
                 .query_map(
@@ -149,7 +149,7 @@ impl Store {
             if let Err(refused) = check_take_over(sql, &by, id, &known.name)? {
                 return Ok(Err(refused));
             }
-            sql.prepare_cached("UPDATE users SET password = ?2, must_change_password = 1 WHERE id = ?1")?
+            sql.prepare_cached("UPDATE users SET password = ?2, must_change_password = TRUE WHERE id = ?1")?
                 .execute(params![Word(&id), password])?;
             sql.prepare_cached("DELETE FROM sessions WHERE user_id = ?1")?.execute(params![Word(&id)])?;
             tell_everywhere(sql, &by, &known, Action::UserPasswordReset, (None, None), now)?;
@@ -165,8 +165,8 @@ fn add(sql: &Connection, new: NewUser) -> Sql<Result<User, PeopleRefused>> {
         return Ok(Err(refused.into()));
     }
     let known: Option<(Word<Uuid>, String)> = sql
-        .prepare_cached("SELECT id, name FROM users WHERE name = ?1 COLLATE NOCASE")?
-        .query_row(params![new.name], |row| Ok((row.get(0)?, row.get(1)?)))
+        .prepare_cached("SELECT id, name FROM users WHERE lower(name) = ?1")?
+        .query_row(params![new.name.to_ascii_lowercase()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let (id, name) = known.map_or_else(|| (new.id, new.name.clone()), |(Word(id), name)| (id, name));
     let rivals = standings(sql, by.user_id, id)?;
@@ -286,7 +286,7 @@ fn remove(sql: &Connection, by: &Person, id: Uuid, now: Timestamp) -> Sql<Result
     )?
     .execute(params![Word(&by.account_id), Word(&id), Time(now)])?;
     sql.prepare_cached(
-        "UPDATE users SET password = NULL, must_change_password = 0, oidc_subject = NULL
+        "UPDATE users SET password = NULL, must_change_password = FALSE, oidc_subject = NULL
          WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM memberships WHERE user_id = ?1)",
     )?
     .execute(params![Word(&id)])?;

@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::sql::Connection;
-use super::{OpenError, Sql, StoreError};
+use super::line::Line;
+use super::sql::{Connection, Error, Savepoint, Sql};
+use super::{OpenError, StoreError};
 
 const QUEUE: usize = 4_096;
 const GROUP: usize = 512;
@@ -24,6 +25,8 @@ trait Job: Send {
 enum Outcome {
     Keep,
     Undo,
+    /// The database is away, and with it all that the group has written so far.
+    Away(String),
 }
 
 struct Asked<F, T, R> {
@@ -45,7 +48,11 @@ where
             Ok(result) => result.map_err(|e| StoreError::of(&e)),
             Err(_) => Err(StoreError::Failed("a piece of work ended in a panic".to_owned())),
         };
-        let outcome = if matches!(result, Ok(Ok(_))) { Outcome::Keep } else { Outcome::Undo };
+        let outcome = match &result {
+            Ok(Ok(_)) => Outcome::Keep,
+            Err(StoreError::Away(why)) => Outcome::Away(why.clone()),
+            _ => Outcome::Undo,
+        };
         self.result = Some(result);
         outcome
     }
@@ -61,11 +68,11 @@ where
 }
 
 impl Writer {
-    pub(super) fn start(sql: Connection, commits: watch::Sender<u64>) -> Result<Self, OpenError> {
+    pub(super) fn start(line: Line, commits: watch::Sender<u64>) -> Result<Self, OpenError> {
         let (sender, jobs) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || write_until_closed(&sql, jobs, &commits))
+            .spawn(move || write_until_closed(line, jobs, &commits))
             .map_err(OpenError::Thread)?;
         Ok(Self(sender))
     }
@@ -85,11 +92,7 @@ impl Writer {
     }
 }
 
-fn write_until_closed(
-    sql: &Connection,
-    mut jobs: mpsc::Receiver<Box<dyn Job>>,
-    commits: &watch::Sender<u64>,
-) {
+fn write_until_closed(mut line: Line, mut jobs: mpsc::Receiver<Box<dyn Job>>, commits: &watch::Sender<u64>) {
     while let Some(first) = jobs.blocking_recv() {
         let mut group = vec![first];
         while group.len() < GROUP
@@ -97,46 +100,71 @@ fn write_until_closed(
         {
             group.push(next);
         }
-        let before = sql.total_changes();
-        let committed = run_group(sql, &mut group).map_err(|e| StoreError::of(&e));
-        match &committed {
-            Ok(()) if sql.total_changes() > before => {
-                commits.send_modify(|count| *count += 1);
+        let committed = line.connection().and_then(|sql| write_group(sql, &mut group));
+        let committed = committed.map_err(|e| {
+            tracing::error!(waiting = group.len(), "nothing of this group was written: {e}");
+            if e.is_away() {
+                line.hang_up();
             }
-            Ok(()) => {}
-            Err(e) => {
-                tracing::error!(waiting = group.len(), "nothing of this group was written: {e}");
-                sql.roll_back();
-            }
+            StoreError::of(&e)
+        });
+        if committed == Ok(true) {
+            commits.send_modify(|count| *count += 1);
         }
+        let committed = committed.map(|_| ());
         for job in group {
             job.answer(committed.clone());
         }
     }
 }
 
+/// Answers whether anything has changed.
+fn write_group(sql: &Connection, group: &mut [Box<dyn Job>]) -> Sql<bool> {
+    let before = sql.total_changes();
+    let done = run_group(sql, group);
+    if done.is_err() {
+        sql.roll_back();
+    }
+    done.map(|()| sql.total_changes() > before)
+}
+
 fn run_group(sql: &Connection, group: &mut [Box<dyn Job>]) -> Sql<()> {
     sql.begin()?;
+    // One that is alone is undone by undoing all there is.
+    if let [only] = group {
+        return match only.run(sql) {
+            Outcome::Keep => sql.commit(),
+            Outcome::Away(why) => Err(Error::Lost(why)),
+            Outcome::Undo => {
+                sql.roll_back();
+                Ok(())
+            }
+        };
+    }
     for job in group {
-        sql.execute_batch("SAVEPOINT job")?;
-        // A full disk makes the engine drop the whole transaction; the statement after it then fails, and with it
-        // the group: nobody is told of a write that is not there.
-        if job.run(sql) == Outcome::Undo {
-            sql.execute_batch("ROLLBACK TO job")?;
+        sql.savepoint(Savepoint::Set)?;
+        // A full disk makes the embedded engine drop the whole transaction; the statement after it then fails, and with
+        // it the group: nobody is told of a write that is not there.
+        match job.run(sql) {
+            Outcome::Keep => {}
+            Outcome::Undo => sql.savepoint(Savepoint::Undo)?,
+            Outcome::Away(why) => return Err(Error::Lost(why)),
         }
-        sql.execute_batch("RELEASE job")?;
+        sql.savepoint(Savepoint::Release)?;
     }
     sql.commit()
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::store::{Store, StoreError};
+    use crate::in_process::database::TestDatabase;
+    use crate::store::StoreError;
 
     #[tokio::test]
     async fn work_that_panics_fails_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("novacula.sqlite")).unwrap();
+        let database = TestDatabase::new(folder.path());
+        let store = database.open();
         let (broken, fine) = tokio::join!(
             store.write::<(), _>(|sql| {
                 sql.execute("INSERT INTO accounts (id, name, created_at) VALUES ('1', 'half', 0)", [])?;
@@ -148,15 +176,16 @@ mod tests {
         );
         assert!(matches!(broken, Err(StoreError::Failed(_))));
         assert_eq!(fine, Ok(1));
-        let names =
-            store.read(|sql| sql.query_row("SELECT group_concat(name) FROM accounts", [], |row| row.get(0)));
-        assert_eq!(names.await, Ok("whole".to_owned()));
+        let names = store
+            .read(|sql| sql.prepare("SELECT name FROM accounts")?.query_map([], |row| row.get(0))?.collect());
+        assert_eq!(names.await, Ok(vec!["whole".to_owned()]));
     }
 
     #[tokio::test]
     async fn a_store_that_cannot_write_does_not_answer_that_it_can() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("novacula.sqlite")).unwrap();
+        let database = TestDatabase::new(folder.path());
+        let store = database.open();
         store
             .write(|sql| {
                 sql.execute("INSERT INTO accounts (id, name, created_at) VALUES ('1', 'one', 0)", [])
@@ -165,17 +194,17 @@ mod tests {
             .unwrap();
         assert_eq!(store.ping().await, Ok(()));
         // Taken as any other piece of work, but no row can be changed.
-        let refuse = "CREATE TRIGGER full BEFORE UPDATE ON accounts BEGIN SELECT RAISE(ABORT, 'full'); END";
-        store.write(move |sql| sql.execute_batch(refuse)).await.unwrap();
+        database.refuse("no", "UPDATE ON accounts");
         assert!(matches!(store.ping().await, Err(StoreError::Failed(_))));
-        store.write(|sql| sql.execute_batch("DROP TRIGGER full")).await.unwrap();
+        database.stop_refusing("no", "accounts");
         assert_eq!(store.ping().await, Ok(()));
     }
 
     #[tokio::test]
     async fn many_writes_at_once_share_a_handful_of_commits() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("novacula.sqlite")).unwrap();
+        let database = TestDatabase::new(folder.path());
+        let store = database.open();
         let writes: Vec<_> = (0..1_000)
             .map(|n| {
                 let store = store.clone();

@@ -1,8 +1,5 @@
 use axum::http::{Method, Request};
-use rusqlite::Connection;
-use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::in_process::{Answered, ControlPlane, OWNER, said};
 
@@ -36,32 +33,6 @@ async fn dry_run(control_plane: &ControlPlane, text: &str) -> Answered {
     control_plane.call(Method::POST, DRY_RUN, OWNER, text.to_owned()).await
 }
 
-/// A digest of every row of every table.
-fn everything(control_plane: &ControlPlane) -> Vec<(String, String)> {
-    let sql = Connection::open(control_plane.database()).unwrap();
-    let mut tables =
-        sql.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").unwrap();
-    let tables: Vec<String> =
-        tables.query_map([], |row| row.get(0)).unwrap().map(|name| name.unwrap()).collect();
-    let of = |table: String| {
-        let mut digest = Sha256::new();
-        let mut rows = sql.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).unwrap();
-        let columns = rows.column_count();
-        let mut rows = rows.query([]).unwrap();
-        while let Some(row) = rows.next().unwrap() {
-            for column in 0..columns {
-                match row.get_ref(column).unwrap() {
-                    ValueRef::Text(bytes) | ValueRef::Blob(bytes) => digest.update(bytes),
-                    other => digest.update(format!("{other:?}")),
-                }
-                digest.update([0]);
-            }
-        }
-        (table, crate::secrets::hex(&digest.finalize()))
-    };
-    tables.into_iter().map(of).collect()
-}
-
 #[tokio::test]
 async fn a_bad_plan_is_refused_with_the_path_and_the_reason_and_nothing_is_kept() {
     let control_plane = fleet().await;
@@ -83,7 +54,7 @@ async fn a_bad_plan_is_refused_with_the_path_and_the_reason_and_nothing_is_kept(
     control_plane.post(&format!("/api/v1/fleet/plans/{id}/halt"), json!({"reason": "test"})).await.ok();
     control_plane.delete(&format!("/api/v1/fleet/plans/{id}?reason=test")).await.ok();
     let nobody = with("upgrade-wave: canary", "upgrade-wave: a").replace(": standard\n", ": b\n");
-    let before = everything(&control_plane);
+    let before = control_plane.database().digests();
     for (sentence, text, path, reason) in [
         (
             "an unknown field",
@@ -197,7 +168,7 @@ async fn a_bad_plan_is_refused_with_the_path_and_the_reason_and_nothing_is_kept(
     assert_eq!(bytes.json()["error"]["details"]["reason"], "must be text in UTF-8, it is not from byte 1 on");
     let large = control_plane.call(Method::POST, DRY_RUN, OWNER, " ".repeat((1 << 20) + 1)).await;
     assert_eq!(large.problem(), (413, "too_large".to_owned()));
-    assert_eq!(everything(&control_plane), before);
+    assert_eq!(control_plane.database().digests(), before);
 }
 
 #[tokio::test]
@@ -268,13 +239,13 @@ async fn a_dry_run_shows_the_fleet_as_it_is_and_asks_its_hosts() {
     held["preflight"] = json!([{"check": "disk_space", "ok": false, "note": "12 MiB are free"}]);
     control_plane.sync(&key, held).await.ok();
 
-    let before = everything(&control_plane);
+    let before = control_plane.database().digests();
     let again = dry_run(&control_plane, EXAMPLE).await.ok();
     let member = again["waves"][0]["executors"].as_array().unwrap().iter().find(|it| it["name"] == "host-5");
     let member = member.unwrap();
     assert_eq!(member["preflight"][0]["note"], "12 MiB are free");
     assert!(!member["owes"].as_array().unwrap().contains(&json!("disk_space")), "it was answered just now");
-    assert_eq!(everything(&control_plane), before, "what is owed or fresh is not asked for again");
+    assert_eq!(control_plane.database().digests(), before, "what is owed or fresh is not asked for again");
     assert_eq!(control_plane.get("/api/v1/fleet/plans").await.ok()["items"], json!([]));
     assert_eq!(control_plane.get("/api/v1/upgrades").await.ok()["items"], json!([]));
 }

@@ -139,10 +139,7 @@ async fn a_chain_that_somebody_broke_is_said_with_where() {
     let desk = Desk::of_the_owner(&control_plane);
     control_plane.post("/api/v1/executor-keys", json!({})).await.ok();
     assert!(desk.see("/activity/chain").await.ok().text().contains("The chain is intact."));
-    let sql = rusqlite::Connection::open(control_plane.database()).unwrap();
-    sql.execute_batch("DROP TRIGGER activity_is_not_changed;").unwrap();
-    let changed = sql.execute("UPDATE activity SET actor = 'somebody else' WHERE id = 1", []);
-    assert_eq!(changed.unwrap(), 1);
+    control_plane.database().tamper("UPDATE activity SET actor = 'somebody else' WHERE id = 1");
     for path in ["/activity/", "/activity/chain"] {
         let text = desk.see(path).await.ok().text();
         assert!(text.contains("The chain is broken at entry 1."), "{path}: {text}");

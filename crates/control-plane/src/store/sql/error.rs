@@ -1,5 +1,9 @@
 //! What goes wrong with a statement, as far as anybody above wants to tell it apart.
 
+use std::error::Error as _;
+
+use tokio_postgres::error::SqlState;
+
 use super::Sql;
 
 /// Why a statement gives nothing.
@@ -14,6 +18,12 @@ pub(in crate::store) enum Error {
     /// The embedded engine says no.
     #[error("{0}")]
     Sqlite(rusqlite::Error),
+    /// PostgreSQL says no.
+    #[error("{0}")]
+    Postgres(String, Option<SqlState>),
+    /// Nobody is at the other end.
+    #[error("{0}")]
+    Lost(String),
 }
 
 impl Error {
@@ -21,8 +31,14 @@ impl Error {
     pub(in crate::store) fn is_disk_full(&self) -> bool {
         match self {
             Self::Sqlite(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
-            Self::NoRows | Self::Unfit(_) => false,
+            Self::Postgres(_, state) => state.as_ref() == Some(&SqlState::DISK_FULL),
+            Self::NoRows | Self::Unfit(_) | Self::Lost(_) => false,
         }
+    }
+
+    /// The database is away, or does not come to this: it may be there again in a moment.
+    pub(in crate::store) fn is_away(&self) -> bool {
+        matches!(self, Self::Lost(_))
     }
 }
 
@@ -33,6 +49,43 @@ impl From<rusqlite::Error> for Error {
             error => Self::Sqlite(error),
         }
     }
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let mut said = error.to_string();
+        let mut cause = error.source();
+        while let Some(next) = cause {
+            said = format!("{said}: {next}");
+            cause = next.source();
+        }
+        match error.code() {
+            // Sent away, held up for too long, or the server is about to end, has just begun or only follows another.
+            Some(state) if PASSING.contains(state) => Self::Lost(said),
+            Some(state) => Self::Postgres(said, Some(state.clone())),
+            None if is_about_a_value(&error) => Self::Unfit(said.into()),
+            None => Self::Lost(said),
+        }
+    }
+}
+
+const PASSING: [SqlState; 9] = [
+    SqlState::ADMIN_SHUTDOWN,
+    SqlState::CRASH_SHUTDOWN,
+    SqlState::CANNOT_CONNECT_NOW,
+    SqlState::TOO_MANY_CONNECTIONS,
+    SqlState::LOCK_NOT_AVAILABLE,
+    SqlState::QUERY_CANCELED,
+    SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+    SqlState::READ_ONLY_SQL_TRANSACTION,
+    SqlState::CONNECTION_FAILURE,
+];
+
+fn is_about_a_value(error: &tokio_postgres::Error) -> bool {
+    let said = error.to_string();
+    ["error serializing", "error deserializing", "invalid column", "expected"]
+        .iter()
+        .any(|it| said.starts_with(it))
 }
 
 /// Lets a row be missing.

@@ -1,16 +1,20 @@
 //! A prepared statement, and the rows that it finds.
 
+use super::postgresql::Prepared;
 use super::row::Row;
 use super::{Error, Params, Sql, Values};
 
 /// A statement, ready to run.
 pub(in crate::store) enum Statement<'c> {
     Sqlite(rusqlite::CachedStatement<'c>),
+    Postgres(Prepared<'c>),
 }
 
 /// What a query finds, row by row.
 enum Rows<'s> {
     Sqlite(rusqlite::Rows<'s>),
+    /// All at once: while they are read, the connection is free for other questions.
+    Postgres(std::vec::IntoIter<tokio_postgres::Row>),
 }
 
 /// What is made of each row.
@@ -27,6 +31,7 @@ impl Statement<'_> {
                 Values::Numbered(values) => statement.execute(values)?,
                 Values::Named(values) => statement.execute(values)?,
             }),
+            Self::Postgres(statement) => statement.execute(params.values()),
         }
     }
 
@@ -36,6 +41,7 @@ impl Statement<'_> {
                 Values::Numbered(values) => statement.query(values)?,
                 Values::Named(values) => statement.query(values)?,
             })),
+            Self::Postgres(statement) => Ok(Rows::Postgres(statement.query(params.values())?.into_iter())),
         }
     }
 
@@ -59,13 +65,18 @@ impl Statement<'_> {
     ) -> Sql<T> {
         match self.query(params)? {
             Rows::Sqlite(mut rows) => read(&Row::Sqlite(rows.next()?.ok_or(Error::NoRows)?)),
+            Rows::Postgres(mut rows) => read(&Row::Postgres(&rows.next().ok_or(Error::NoRows)?)),
         }
     }
 
     /// There is a row.
     pub(in crate::store) fn exists<'p>(&mut self, params: impl Params<'p>) -> Sql<bool> {
-        match self.query(params)? {
-            Rows::Sqlite(mut rows) => Ok(rows.next()?.is_some()),
+        match self {
+            Self::Sqlite(statement) => Ok(match params.values() {
+                Values::Numbered(values) => statement.exists(values)?,
+                Values::Named(values) => statement.exists(values)?,
+            }),
+            Self::Postgres(statement) => statement.exists(params.values()),
         }
     }
 }
@@ -83,6 +94,7 @@ where
                 Ok(None) => None,
                 Err(error) => Some(Err(error.into())),
             },
+            Rows::Postgres(rows) => rows.next().map(|row| (self.read)(&Row::Postgres(&row))),
         }
     }
 }

@@ -245,8 +245,7 @@ async fn webhooks_that_hang_hold_up_no_other() {
         hanging.push(receiver);
     }
     // Each of them has failed before.
-    let behind = rusqlite::Connection::open(control_plane.database()).unwrap();
-    behind.execute_batch("UPDATE webhooks SET failing_since = 1").unwrap();
+    control_plane.app.store.put("UPDATE webhooks SET failing_since = 1").await;
     let running = dispatcher(&control_plane);
     until("two of them are called", async || {
         hanging.iter().map(|receiver| receiver.received().len()).sum::<usize>() == FAILING_AT_ONCE
@@ -303,13 +302,11 @@ async fn what_cannot_be_written_down_for_a_webhook_has_not_happened() {
     let (path, _) = webhook(&control_plane, "https://example.com/").await;
     let (key, id) = control_plane.executor("host-1", "1.0.0").await;
     let asked = text(&control_plane.request(&id, "1.1.0").await.ok()["id"]);
-    let behind = rusqlite::Connection::open(control_plane.database()).unwrap();
-    let refuse = "CREATE TRIGGER no BEFORE INSERT ON webhook_deliveries BEGIN SELECT RAISE(ABORT, 'no'); END";
-    behind.execute_batch(refuse).unwrap();
+    control_plane.database().refuse("no", "INSERT ON webhook_deliveries");
     let picked_up = reported("host-1", "1.0.0", &asked, "DOWNLOAD", "UNDERWAY");
     assert_eq!(control_plane.sync(&key, picked_up.clone()).await.status, 503);
     assert_eq!(control_plane.get(&format!("/api/v1/upgrades/{asked}")).await.ok()["startedAt"], Value::Null);
-    behind.execute_batch("DROP TRIGGER no").unwrap();
+    control_plane.database().stop_refusing("no", "webhook_deliveries");
     for _ in 0..2 {
         control_plane.sync(&key, picked_up.clone()).await.ok();
     }

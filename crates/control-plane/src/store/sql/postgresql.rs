@@ -1,0 +1,217 @@
+//! A connection to PostgreSQL that is spoken to as to the embedded engine: one statement after the other, each prepared
+//! once. What only steers the transaction waits for the next statement and goes along with it, so that it costs no trip
+//! of its own.
+
+pub(super) mod address;
+mod text;
+pub(super) mod value;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use tokio::runtime::Runtime;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row};
+
+use super::{Error, Sql, Values};
+use text::Translated;
+use value::Given;
+
+/// As many statements as are kept ready a connection.
+const KEPT: usize = 1_000;
+/// Groups of all control planes on one database run one after the other, as on the embedded engine.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7305444413721);";
+
+/// A connection; it is spoken to by one thread at a time.
+pub(in crate::store) struct Postgres {
+    /// Taken out only at the end.
+    runtime: Option<Runtime>,
+    client: Client,
+    known: RefCell<HashMap<String, Arc<Known>>>,
+    /// Goes along with the next statement.
+    ahead: RefCell<String>,
+    is_in_transaction: Cell<bool>,
+    changes: Cell<u64>,
+}
+
+/// A statement as it was translated, and as the server knows it.
+struct Known {
+    translated: Translated,
+    is_change: bool,
+    plain: OnceLock<tokio_postgres::Statement>,
+    /// Only whether it finds anything.
+    exists: OnceLock<tokio_postgres::Statement>,
+}
+
+/// A statement, ready to run.
+pub(in crate::store) struct Prepared<'c> {
+    sql: &'c Postgres,
+    known: Arc<Known>,
+}
+
+impl Postgres {
+    fn of(runtime: Runtime, client: Client) -> Self {
+        Self {
+            runtime: Some(runtime),
+            client,
+            known: RefCell::default(),
+            ahead: RefCell::default(),
+            is_in_transaction: Cell::new(false),
+            changes: Cell::new(0),
+        }
+    }
+
+    fn on(&self) -> Sql<&Runtime> {
+        self.runtime.as_ref().ok_or_else(|| Error::Unfit("the connection has ended".into()))
+    }
+
+    pub(super) fn prepare(&self, text: &str) -> Prepared<'_> {
+        let mut known = self.known.borrow_mut();
+        if let Some(known) = known.get(text) {
+            return Prepared { sql: self, known: Arc::clone(known) };
+        }
+        if known.len() >= KEPT {
+            known.clear();
+        }
+        let is_change = !text.trim_start().starts_with("SELECT");
+        let translated = text::translate(text);
+        let new = Known { translated, is_change, plain: OnceLock::new(), exists: OnceLock::new() };
+        let new = Arc::new(new);
+        known.insert(text.to_owned(), Arc::clone(&new));
+        Prepared { sql: self, known: new }
+    }
+
+    pub(super) fn execute_batch(&self, text: &str) -> Sql<()> {
+        self.run_ahead_and(text)?;
+        self.changes.set(self.changes.get() + 1);
+        Ok(())
+    }
+
+    fn run_ahead_and(&self, text: &str) -> Sql<()> {
+        let mut all = self.ahead.take();
+        all.push_str(text);
+        self.told(self.on()?.block_on(self.client.batch_execute(&all)))
+    }
+
+    pub(super) fn total_changes(&self) -> u64 {
+        self.changes.get()
+    }
+
+    pub(super) fn begin(&self) {
+        self.ahead.replace(BEGIN.to_owned());
+        self.is_in_transaction.set(true);
+    }
+
+    pub(super) fn steer(&self, word: &str) {
+        self.ahead.borrow_mut().push_str(word);
+    }
+
+    /// A transaction that has failed is undone by a COMMIT without a word; the statement before it says so.
+    pub(super) fn commit(&self) -> Sql<()> {
+        self.run_ahead_and("SELECT 1; COMMIT")?;
+        self.is_in_transaction.set(false);
+        Ok(())
+    }
+
+    pub(super) fn roll_back(&self) {
+        self.ahead.take();
+        if self.is_in_transaction.replace(false) {
+            let _ = self.run_ahead_and("ROLLBACK");
+        }
+    }
+
+    /// Nobody is at the other end any more.
+    pub(in crate::store) fn is_lost(&self) -> bool {
+        let Ok(runtime) = self.on() else { return true };
+        // Whoever speaks to the server has to look up first to notice that it has hung up.
+        runtime.block_on(async {
+            for _ in 0..2 {
+                tokio::task::yield_now().await;
+            }
+        });
+        self.client.is_closed()
+    }
+
+    fn told<T>(&self, outcome: Result<T, tokio_postgres::Error>) -> Sql<T> {
+        outcome.map_err(|error| {
+            // Another program has changed the shape of a table under a statement that was ready.
+            if error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED) {
+                self.known.borrow_mut().clear();
+            }
+            error.into()
+        })
+    }
+
+    /// Runs `statement` behind whatever is ahead of it, in one trip.
+    fn run<T>(&self, statement: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Sql<T> {
+        let ahead = self.ahead.take();
+        self.told(self.on()?.block_on(async {
+            if ahead.is_empty() {
+                return statement.await;
+            }
+            // The one is sent before the other, and neither waits for the answer to the other.
+            let (first, second) = tokio::join!(biased; self.client.batch_execute(&ahead), statement);
+            first.and(second)
+        }))
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Prepared<'_> {
+    fn ready<'k>(
+        &self,
+        text: &str,
+        place: &'k OnceLock<tokio_postgres::Statement>,
+    ) -> Sql<&'k tokio_postgres::Statement> {
+        if let Some(known) = place.get() {
+            return Ok(known);
+        }
+        let new = self.sql.run(self.sql.client.prepare(text))?;
+        Ok(place.get_or_init(|| new))
+    }
+
+    fn plain(&self) -> Sql<&tokio_postgres::Statement> {
+        self.ready(&self.known.translated.text, &self.known.plain)
+    }
+
+    pub(super) fn execute(&self, values: Values<'_>) -> Sql<usize> {
+        let given = self.given(values)?;
+        let changed = self.sql.run(self.sql.client.execute(self.plain()?, &refs(&given)))?;
+        self.sql.changes.set(self.sql.changes.get() + changed);
+        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+
+    pub(super) fn query(&self, values: Values<'_>) -> Sql<Vec<Row>> {
+        let given = self.given(values)?;
+        let rows = self.sql.run(self.sql.client.query(self.plain()?, &refs(&given)))?;
+        if self.known.is_change {
+            self.sql.changes.set(self.sql.changes.get() + rows.len() as u64);
+        }
+        Ok(rows)
+    }
+
+    pub(super) fn exists(&self, values: Values<'_>) -> Sql<bool> {
+        let given = self.given(values)?;
+        let text = format!("SELECT EXISTS ({})", self.known.translated.text);
+        let statement = self.ready(&text, &self.known.exists)?;
+        let row = self.sql.run(self.sql.client.query_one(statement, &refs(&given)))?;
+        value::read(&row, 0)
+    }
+
+    fn given<'p>(&self, values: Values<'p>) -> Sql<Vec<Given<'p>>> {
+        self.known.translated.given(values)?.into_iter().map(Given::of).collect()
+    }
+}
+
+fn refs<'g>(given: &'g [Given<'_>]) -> Vec<&'g (dyn ToSql + Sync)> {
+    given.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+}
