@@ -25,6 +25,7 @@ test: prepare $(KEYS)
 	shellcheck .ci/run tests/*.sh packaging/*.sh packaging/deb/p* packaging/files/settle benches/*.sh crates/lab/src/host/*.sh
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 	cargo test --workspace --locked --lib --bins
+	NOVACULA_TEST_ENGINE=postgresql cargo test --package novacula-control-plane --locked --lib
 	cargo test --workspace --locked --doc
 	cargo test --workspace --locked --test '*' --no-fail-fast
 
