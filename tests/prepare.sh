@@ -91,6 +91,14 @@ if ! cmp -s "$axe/package-lock.json" "$installed/package-lock.json"; then
     mv "$installed.new" "$installed"
 fi
 
+# Keeps artifacts as an S3-compatible store does, and checks every signature; in a place of its own like the others.
+store=$tests/../target/lab/s3s-fs
+if [ "$("$store/bin/s3s-fs" --version 2>/dev/null)" != 's3s-fs 0.14.1' ]; then
+    say "installing s3s-fs into target/lab/s3s-fs; this takes some minutes"
+    cargo install --quiet --locked --root "$store" --target-dir "$store/build" --features binary s3s-fs@0.14.1
+    rm -rf "$store/build"
+fi
+
 if has rustup; then
     cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
     cargo clippy --version >/dev/null 2>&1 || rustup component add clippy

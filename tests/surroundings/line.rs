@@ -72,6 +72,11 @@ impl Line {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// The next connection meets this fate.
+    pub fn meet(&self, fate: Fate) {
+        self.shared.fates.lock().unwrap().push_back(fate);
+    }
+
     /// Bytes of answers that were brought to the agent.
     pub fn carried(&self) -> usize {
         self.shared.carried.load(Ordering::SeqCst)

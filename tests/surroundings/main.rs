@@ -13,6 +13,7 @@ mod certificates; // made as a test needs them, also wrong ones
 mod line; // a connection that breaks off or drips
 mod nginx; // a real server
 
+mod buckets;
 mod clock;
 mod downloads;
 mod hostile_answers;

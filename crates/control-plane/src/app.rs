@@ -5,7 +5,7 @@ use novacula_protocol::signature::TrustedKeys;
 use semver::Version;
 use tokio_util::sync::CancellationToken;
 
-use crate::artifact_folder::ArtifactFolder;
+use crate::artifacts::Artifacts;
 use crate::attempts::Attempts;
 use crate::calendar::LiveCalendar;
 use crate::caller::TrustedProxies;
@@ -32,6 +32,8 @@ pub struct Rules {
     pub max_artifact_bytes: u64,
     /// How executors reach us; else as the request came in.
     pub public_url: Option<String>,
+    /// Where executors fetch artifacts; else from us.
+    pub artifact_base_url: Option<String>,
     /// Browsers reach us by https.
     pub is_https: bool,
     /// Whose word about their callers is taken.
@@ -59,7 +61,7 @@ pub(crate) struct App {
     pub suspended: Suspended,
     /// Where people log in who are known elsewhere.
     pub oidc: Option<Oidc>,
-    pub artifacts: ArtifactFolder,
+    pub artifacts: Artifacts,
     pub keys: TrustedKeys,
     pub clock: Clock,
     /// When it began to hear executors.

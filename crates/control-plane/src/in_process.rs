@@ -20,7 +20,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::app::{App, Rules};
-use crate::artifact_folder::ArtifactFolder;
+use crate::artifacts::{Artifacts, Bucket};
 use crate::attempts::Attempts;
 use crate::calendar::LiveCalendar;
 use crate::caller::TrustedProxies;
@@ -83,27 +83,32 @@ impl Answered {
 
 impl ControlPlane {
     pub(crate) async fn start() -> Self {
-        Self::anew(1 << 20, None).await
+        Self::anew(1 << 20, None, None).await
+    }
+
+    /// With its artifacts in this bucket.
+    pub(crate) async fn with_bucket(bucket: Bucket) -> Self {
+        Self::anew(64 << 20, None, Some(bucket)).await
     }
 
     pub(crate) async fn with_max_artifact_bytes(most: u64) -> Self {
-        Self::anew(most, None).await
+        Self::anew(most, None, None).await
     }
 
     pub(crate) async fn with_oidc(oidc: OidcSettings) -> Self {
-        Self::anew(1 << 20, Some(oidc)).await
+        Self::anew(1 << 20, Some(oidc), None).await
     }
 
-    async fn anew(max_artifact_bytes: u64, oidc: Option<OidcSettings>) -> Self {
+    async fn anew(max_artifact_bytes: u64, oidc: Option<OidcSettings>, bucket: Option<Bucket>) -> Self {
         let (folder, now_ms) = (tempfile::tempdir().unwrap(), AtomicI64::new(1_790_000_000_000));
         let database = Arc::new(TestDatabase::new(folder.path()));
-        Self::open((Arc::new(folder), database), Arc::new(now_ms), max_artifact_bytes, oidc).await
+        Self::open((Arc::new(folder), database), Arc::new(now_ms), max_artifact_bytes, oidc, bucket).await
     }
 
     /// The same data directory, read by a new process.
     pub(crate) async fn restart(self) -> Self {
         self.app.keep_presence().await.unwrap();
-        Self::open((self.folder, self.database), self.now_ms, 1 << 20, None).await
+        Self::open((self.folder, self.database), self.now_ms, 1 << 20, None, None).await
     }
 
     /// The same data directory, read by a new process after this one was killed.
@@ -116,6 +121,7 @@ impl ControlPlane {
         now_ms: Arc<AtomicI64>,
         max_artifact_bytes: u64,
         oidc: Option<OidcSettings>,
+        bucket: Option<Bucket>,
     ) -> Self {
         let clock = {
             let now_ms = Arc::clone(&now_ms);
@@ -142,7 +148,7 @@ impl ControlPlane {
             passwords: Passwords::default(),
             suspended,
             oidc: oidc.map(Oidc::new),
-            artifacts: ArtifactFolder::open(folder.path().join("artifacts")).unwrap(),
+            artifacts: Artifacts::open(folder.path().join("artifacts"), bucket).unwrap(),
             keys: signer("trusted").keys(),
             started_at: clock.now(),
             clock,
@@ -152,6 +158,7 @@ impl ControlPlane {
                 sync_interval_ms: 5_000,
                 max_artifact_bytes,
                 public_url: None,
+                artifact_base_url: None,
                 is_https: false,
                 trusted_proxies: TrustedProxies::default(),
                 serves_tls: false,

@@ -36,7 +36,7 @@ mod shape;
 mod pages;
 
 mod activity;
-mod artifact_folder;
+mod artifacts;
 pub mod clock;
 mod fleet;
 mod ledger;

@@ -104,7 +104,8 @@ impl App {
             .write(&mut text)
             .and_then(|()| write_gauges(&mut text, &census, &upgrades, now))
             .and_then(|()| write_plans(&mut text, &plans))
-            .and_then(|()| write_waiting(&mut text, waiting));
+            .and_then(|()| write_waiting(&mut text, waiting))
+            .and_then(|()| write_bucket(&mut text, self.artifacts.health()));
         Ok(text)
     }
 }
@@ -203,6 +204,16 @@ fn write_waiting(text: &mut String, waiting: u64) -> fmt::Result {
     let name = "novacula_webhook_deliveries_pending";
     head(text, name, "gauge", "Deliveries that wait to be sent to their webhook, or sent again.")?;
     writeln!(text, "{name} {waiting}")
+}
+
+fn write_bucket(text: &mut String, health: Option<(bool, u64)>) -> fmt::Result {
+    let Some((is_reachable, failures)) = health else { return Ok(()) };
+    let name = "novacula_artifact_bucket_reachable";
+    head(text, name, "gauge", "1 while the bucket of artifacts can be used, looked at every 15 s, else 0.")?;
+    writeln!(text, "{name} {}", u8::from(is_reachable))?;
+    let name = "novacula_artifact_bucket_failures_total";
+    head(text, name, "counter", "Calls of the bucket of artifacts since the start that failed.")?;
+    writeln!(text, "{name} {failures}")
 }
 
 fn head(text: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {

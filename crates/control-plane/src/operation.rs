@@ -213,6 +213,12 @@ impl Operation {
         self
     }
 
+    /// A success that says where it is at the moment: 307.
+    pub(crate) fn sends_elsewhere(mut self) -> Self {
+        self.answers.push(Success { status: 307, content: Vec::new() });
+        self
+    }
+
     /// A success that sends the browser on: 303.
     pub(crate) fn sends_on(mut self) -> Self {
         self.answers.push(Success { status: 303, content: Vec::new() });

@@ -128,6 +128,14 @@ impl ApiError {
         }
     }
 
+    /// The bucket does not answer, or not as it should.
+    pub(crate) fn artifacts_unavailable() -> Self {
+        let sentence = "the control plane cannot reach its store of artifacts at the moment; try again later";
+        let mut refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence);
+        refused.retry_after_s = Some(10);
+        refused
+    }
+
     fn unavailable(retry_after_s: u32) -> Self {
         let sentence = "the control plane cannot write or read its store at the moment; try again later";
         let mut refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence);

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::tokens::USUALLY_FOR;
 use crate::app::App;
-use crate::artifact_folder::ArtifactFolder;
+use crate::artifacts::Artifacts;
 use crate::attempts::Attempts;
 use crate::calendar::LiveCalendar;
 use crate::certificate::Certificate;
@@ -31,7 +31,7 @@ use crate::oidc::Oidc;
 use crate::outgoing::Client;
 use crate::password::Passwords;
 use crate::secrets::{self, NoRandomness, SecretHash};
-use crate::settings::{OutgoingSettings, Settings};
+use crate::settings::{BucketSettings, OutgoingSettings, Settings};
 use crate::store::{self, Database, OwnerToken, Store, StoreError};
 use crate::suspended::Suspended;
 use crate::webhook::dispatch;
@@ -61,6 +61,9 @@ pub enum StartError {
     /// What TLS is served with is of no use.
     #[error("{0}")]
     Tls(String),
+    /// What the bucket of artifacts is reached with is of no use.
+    #[error("{0}")]
+    Bucket(String),
     /// What calls that go out are trusted by is of no use.
     #[error("{0} {1}: {2}")]
     OutgoingCa(&'static str, PathBuf, String),
@@ -84,6 +87,7 @@ pub struct Running {
     background: JoinHandle<()>,
     dispatcher: JoinHandle<()>,
     gates: JoinHandle<()>,
+    bucket: JoinHandle<()>,
     _lock: Option<std::fs::File>,
 }
 
@@ -94,7 +98,8 @@ pub struct Running {
 pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Result<Running, StartError> {
     let data_dir = settings.data_dir;
     let lock = take_data_dir(&data_dir, &settings.database)?;
-    let artifacts = ArtifactFolder::open(data_dir.join("artifacts"))
+    let bucket = settings.bucket.map(BucketSettings::open).transpose().map_err(StartError::Bucket)?;
+    let artifacts = Artifacts::open(data_dir.join("artifacts"), bucket)
         .map_err(|e| StartError::DataDir(data_dir.clone(), e))?;
     let asked = SocketAddr::new(settings.listen, settings.port);
     let certificate = settings.tls.map(Certificate::read).transpose().map_err(StartError::Tls)?.map(Arc::new);
@@ -142,6 +147,10 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
         background: tokio::spawn(background::run(Arc::clone(&app))),
         dispatcher: tokio::spawn(dispatch::run(Arc::clone(&app))),
         gates: tokio::spawn(rounds::run(Arc::clone(&app))),
+        bucket: tokio::spawn({
+            let app = Arc::clone(&app);
+            async move { app.artifacts.watch().await }
+        }),
         certificate,
         app,
         _lock: lock,
@@ -193,6 +202,7 @@ impl Running {
         self.background.abort();
         self.dispatcher.abort();
         self.gates.abort();
+        self.bucket.abort();
         if let Err(e) = self.app.keep_presence().await {
             tracing::error!("the presence of executors is not kept: {e}");
         }

@@ -1,5 +1,6 @@
 //! What may be set, by flag or by environment. Every value is read here, and a bad one is told in one line.
 
+mod artifacts;
 mod oidc;
 mod outgoing;
 mod test_mode;
@@ -16,6 +17,7 @@ use crate::certificate::TlsFiles;
 use crate::oidc::OidcSettings;
 use crate::store::Database;
 
+pub use artifacts::{ArtifactArgs, BucketSettings};
 pub use outgoing::{OutgoingArgs, OutgoingSettings};
 pub use test_mode::TestMode;
 
@@ -71,6 +73,9 @@ pub struct ServeArgs {
     /// How the log is written, json or text [default: text on a terminal, else json]
     #[arg(long, env = "LOG_FORMAT", value_name = "json|text")]
     pub log_format: Option<String>,
+    /// Where artifacts are.
+    #[command(flatten)]
+    pub artifacts: ArtifactArgs,
     /// Calls that go out.
     #[command(flatten)]
     pub outgoing: OutgoingArgs,
@@ -145,6 +150,8 @@ pub struct Settings {
     pub oidc: Option<OidcSettings>,
     /// What TLS is served with, if it is.
     pub tls: Option<TlsFiles>,
+    /// Where artifacts are kept, if not in the data directory.
+    pub bucket: Option<BucketSettings>,
     /// Where webhooks may be.
     pub webhooks: OutgoingSettings,
     /// Where what gates ask may be.
@@ -203,6 +210,7 @@ impl Settings {
                 );
             }
         };
+        let artifacts = artifacts::read(args.artifacts)?;
         let (webhooks, gates) = outgoing::read(args.outgoing)?;
         Ok(Self {
             oidc,
@@ -226,9 +234,11 @@ impl Settings {
                     1 << 40,
                 )?,
                 public_url,
+                artifact_base_url: artifacts.base_url,
                 serves_tls: tls.is_some(),
             },
             tls,
+            bucket: artifacts.bucket,
             webhooks,
             gates,
             test_mode: TestMode::read(args.test_clock, args.test_key, listen)?,

@@ -25,6 +25,7 @@ pub struct ControlPlane {
     folder: TempDir,
     port: u16,
     owner: Person,
+    environment: Vec<(String, String)>,
 }
 
 impl ControlPlane {
@@ -34,17 +35,26 @@ impl ControlPlane {
     /// When it does not start.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(Vec::new())
+    }
+
+    /// Like [`Self::start`], with these in its environment.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_with(environment: Vec<(String, String)>) -> Self {
         let folders = checkout::cache().join("control-planes");
         fs::create_dir_all(&folders).expect("the folder of all control planes can be made");
         let folder = tempfile::Builder::new().prefix("novacula-lab-").tempdir_in(folders);
         let folder = folder.expect("a folder for the control plane can be made");
-        let mut running = serve(folder.path(), 0);
+        let mut running = serve(folder.path(), 0, &environment);
         let token = said(&mut running.stdout, "owner token (shown once): ");
         let url = said(&mut running.stdout, "listening on ");
         let port = url.rsplit(':').next().and_then(|port| port.parse().ok());
         let port = port.unwrap_or_else(|| panic!("the control plane listens on a port, it says {url}"));
         let owner = Person::new(&url, &token);
-        Self { running: Some(running), folder, port, owner }
+        Self { running: Some(running), folder, port, owner, environment }
     }
 
     /// Where it is, as agents and people write it.
@@ -70,7 +80,7 @@ impl ControlPlane {
     /// When it does not start.
     pub fn start_again(&mut self) {
         self.stop();
-        let mut running = serve(self.folder.path(), self.port);
+        let mut running = serve(self.folder.path(), self.port, &self.environment);
         said(&mut running.stdout, "listening on ");
         self.running = Some(running);
     }
@@ -124,7 +134,7 @@ fn copy_all(from: &Path, to: &Path) {
     assert!(copied.success(), "{} can be copied", from.display());
 }
 
-fn serve(folder: &Path, port: u16) -> Running {
+fn serve(folder: &Path, port: u16, environment: &[(String, String)]) -> Running {
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log"));
     let mut program = Guarded::spawn(
         Command::new(builds::control_plane())
@@ -133,6 +143,7 @@ fn serve(folder: &Path, port: u16) -> Running {
             .env("DATA_DIR", folder)
             .env("PORT", port.to_string())
             .env("SYNC_INTERVAL_MS", "1000")
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log.expect("the control plane's log can be written")),

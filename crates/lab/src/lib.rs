@@ -10,6 +10,7 @@
     reason = "a test tool: its files, clocks and programs are its own, and it may say what it does"
 )]
 
+mod bucket;
 mod checkout;
 mod control_plane;
 mod install;
@@ -30,6 +31,7 @@ pub mod scene;
 pub mod scripted;
 pub mod signing;
 
+pub use bucket::Bucket;
 pub use control_plane::ControlPlane;
 pub use faults::{Fault, faulty_release};
 pub use host::{Host, Output, Suite};

@@ -1,16 +1,14 @@
-//! `GET /api/v1/artifacts/{sha256}`: the bytes, whole or in part, from disk as they are read.
+//! `GET /api/v1/artifacts/{sha256}`: the bytes, whole or in part, as they are read; or where to fetch them.
 
-use std::io::SeekFrom;
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
-use tokio_util::io::ReaderStream;
+use novacula_protocol::people::ReleaseStatus;
 
 use crate::app::App;
+use crate::artifacts::Trouble;
 use crate::auth::Fetcher;
 use crate::problem::{Answer, ApiError};
 use crate::range::{self, Wanted};
@@ -28,6 +26,14 @@ pub(crate) async fn fetch(
         .artifact_size(fetcher.account_id, sha256.clone(), fetcher.least)
         .await?
         .ok_or_else(|| ApiError::not_found("artifact"))?;
+    // Executors follow redirects, and show their key to us alone; people's programs need not.
+    if fetcher.least == ReleaseStatus::Published
+        && method == Method::GET
+        && let Some(url) = app.artifacts.signed_url(&sha256).await?
+    {
+        let headers = [(header::LOCATION, url), (header::CACHE_CONTROL, "no-store".to_owned())];
+        return Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response());
+    }
     let etag = format!("\"{sha256}\"");
     let text = |name| asked.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let mut headers = HeaderMap::new();
@@ -57,16 +63,13 @@ pub(crate) async fn fetch(
     };
     set(header::CONTENT_TYPE, "application/octet-stream".to_owned());
     set(header::CONTENT_LENGTH, length.to_string());
-    let body = read(&app, &sha256, first, length).await.map_err(|e| {
-        ApiError::internal(format!("the artifact {sha256} is in the catalogue but cannot be read: {e}"))
+    let body = app.artifacts.read(&sha256, first, length, size).await.map_err(|e| match e {
+        Trouble::Disk(e) => {
+            ApiError::internal(format!("the artifact {sha256} is in the catalogue but cannot be read: {e}"))
+        }
+        e => e.into(),
     })?;
     Ok((status, headers, body).into_response())
-}
-
-async fn read(app: &App, sha256: &str, first: u64, length: u64) -> std::io::Result<Body> {
-    let mut file = tokio::fs::File::open(app.artifacts.path(sha256)).await?;
-    file.seek(SeekFrom::Start(first)).await?;
-    Ok(Body::from_stream(ReaderStream::with_capacity(file.take(length), 64 * 1024)))
 }
 
 #[cfg(test)]

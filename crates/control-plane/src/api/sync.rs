@@ -39,8 +39,7 @@ pub(crate) async fn answer(
     let asks = app.hear_sync(by, said, now).await.map_err(ApiError::to_executor)??;
     let pending_upgrade = match asks.upgrade {
         Some(open) => {
-            let base = base_url(&app.rules, headers)?;
-            let download_url = format!("{base}/api/v1/artifacts/{}", open.artifact.sha256);
+            let download_url = download_url(&app.rules, headers, &open.artifact.sha256)?;
             let fresh_until = after_ms(now, app.rules.pending_upgrade_ttl_ms).unwrap_or(now);
             Some(Offer::Understood(Box::new(open.spec(download_url, fresh_until))))
         }
@@ -54,6 +53,14 @@ pub(crate) async fn answer(
         pending_upgrade,
         preflight: asks.checks,
     })
+}
+
+/// Where this executor fetches an artifact: as configured, else from us.
+fn download_url(rules: &Rules, headers: &HeaderMap, sha256: &str) -> Answer<String> {
+    match &rules.artifact_base_url {
+        Some(base) => Ok(format!("{base}/{sha256}")),
+        None => Ok(format!("{}/api/v1/artifacts/{sha256}", base_url(rules, headers)?)),
+    }
 }
 
 /// Where executors reach us: as configured, else as this one just did.

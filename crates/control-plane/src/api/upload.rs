@@ -16,7 +16,7 @@ use semver::Version;
 
 use super::releases::MAX_NOTES;
 use crate::app::App;
-use crate::artifact_folder::Received;
+use crate::artifacts::{Received, Trouble};
 use crate::extract::word;
 use crate::particulars::Particulars;
 use crate::problem::{Answer, ApiError};
@@ -223,7 +223,7 @@ async fn stream(app: &App, mut field: Field<'_>) -> Answer<Received> {
 async fn verify(
     app: &Arc<App>,
     asked: Asked,
-    received: Received,
+    mut received: Received,
 ) -> Answer<(Asked, Received, TrustedComment)> {
     if received.size == 0 {
         let sentence = "the artifact must have at least one byte, it has none";
@@ -246,13 +246,13 @@ async fn keep(app: Arc<App>, received: Received, upload: Upload) -> Answer<Relea
     let sha256 = received.sha256.clone();
     let before = app.store.release_of(upload.by.account_id, upload.kind, upload.version.clone()).await?;
     let target = upload.artifact.target.clone();
-    app.artifacts.place(received).map_err(|e| on_disk(&e))?;
+    app.artifacts.place(received).await?;
     let kept = app.store.add_artifact(upload).await;
 
     let replaced = before.and_then(|release| release.artifacts.into_iter().find(|a| a.target == target));
     for unsure in replaced.map(|artifact| artifact.sha256).into_iter().chain([sha256]) {
         if !app.store.is_artifact_needed(unsure.clone()).await? {
-            app.artifacts.remove(&unsure).map_err(|e| on_disk(&e))?;
+            app.artifacts.remove(&unsure).await?;
         }
     }
     Ok(kept??)
@@ -272,6 +272,18 @@ fn broken(e: MultipartError) -> ApiError {
 
 fn twice(name: &str) -> ApiError {
     ApiError::invalid(format!("the field `{name}` must stand once, it stands twice"))
+}
+
+impl From<Trouble> for ApiError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Disk(e) => on_disk(&e),
+            Trouble::Bucket(_) => {
+                tracing::error!("{trouble}");
+                Self::artifacts_unavailable()
+            }
+        }
+    }
 }
 
 fn on_disk(e: &std::io::Error) -> ApiError {

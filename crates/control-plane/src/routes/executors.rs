@@ -46,6 +46,7 @@ fn own() -> [Operation; 3] {
             .summary("The bytes of an artifact, whole or the range that is asked for")
             .answers_as::<shape::Bytes>(200, "application/octet-stream", None)
             .answers_as::<shape::Bytes>(206, "application/octet-stream", None)
+            .sends_elsewhere()
             .refuses(&[refusal::RANGE_NOT_SATISFIABLE]),
     ]
 }
