@@ -13,6 +13,7 @@ use novacula_protocol::spec::Confirm;
 use serde_json::json;
 
 use crate::bench::{Agent, LIMIT, NEXT};
+use crate::certificates::{Authority, Certificate};
 use crate::line::{Fate, Line};
 use crate::nginx::Nginx;
 
@@ -150,6 +151,30 @@ fn an_agent_goes_on_at_the_bucket_with_a_fresh_url_when_the_one_it_had_has_ended
     assert!(parts.len() >= 2 && parts.iter().all(|part| part.if_range.starts_with('"')), "{fetches:#?}");
     let size = usize::try_from(site.artifact.size).unwrap();
     assert!(line.carried() < size + size / 2, "{} bytes came for {size}", line.carried());
+    says_no_secret(&site);
+}
+
+#[test]
+fn a_bucket_is_spoken_to_through_tls_and_trusted_by_the_file_that_was_given() {
+    let (bucket, authority) = (Bucket::start(), Authority::new());
+    let lines = format!(
+        "ssl_certificate certificate.pem; ssl_certificate_key key.pem; client_max_body_size 0;
+         location / {{ proxy_pass {}; proxy_set_header Host $http_host; }}",
+        bucket.url()
+    );
+    let nginx =
+        Nginx::in_folder(|folder| authority.certify(Certificate::Good, folder)).listening("ssl", &lines);
+    let url = format!("https://localhost:{}", nginx.port());
+    let stranger = ControlPlane::start_with(Bucket::environment(&url));
+    let agent = builds::agent(NEXT);
+    let refused = stranger.owner().upload(&[], &agent, &Signer::trusted().sign_agent(&agent, NEXT));
+    assert_eq!(refused.unwrap_err().code, "unavailable");
+    assert!(bucket.objects().is_empty(), "the roots of this host do not know who that is");
+
+    let ca_file = authority.ca_file();
+    let mut site = Site::with_bucket(&url, &[("S3_CA_FILE", ca_file.to_str().unwrap())]);
+    let end = site.dry_run();
+    assert_eq!((end.state, end.error), (ValidationState::Passed, None));
     says_no_secret(&site);
 }
 
