@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use novacula_protocol::signature::{MAX_TRUSTED_KEYS, TrustedKeys};
 use novacula_protocol::spec::{Intent, Kind, PendingUpgrade, SpecHeader};
 use novacula_protocol::sync::{
-    Held, LogLine, Offer, PreflightResult, SyncRequest, SyncResponse, UpgradeReport, clamp_interval_ms,
+    Held, LogLine, Offer, PreflightResult, SyncRequest, SyncResponse, UpgradeReport,
 };
 use novacula_protocol::{Stage, Status};
 
@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::control_plane::{ControlPlane, NoAnswer};
 use crate::error::{Error, chain, printable};
 use crate::host::{Build, Clock, Places, dice};
+use crate::pacing::Pacing;
 use crate::upgrade::admit::{Admission, Standing, admit};
 use crate::upgrade::trial::{EndedAttempt, Records, Trial};
 use crate::{preflight, systemd};
@@ -76,8 +77,7 @@ pub struct Agent<'a> {
 
 /// What changes while the loop runs.
 struct Course<'scope> {
-    interval_ms: u64,
-    backoff: Backoff,
+    pacing: Pacing,
     /// A spec that was *not now* for a reason of this host is left alone until then.
     retry: Backoff,
     retry_at_ms: u64,
@@ -113,8 +113,7 @@ impl Agent<'_> {
     fn run_within<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> Result<RestartDue, Error> {
         let (bell, listen) = mpsc::channel();
         let mut course = Course {
-            interval_ms: self.config.sync_interval_ms,
-            backoff: Backoff::default(),
+            pacing: Pacing::new(self.config.sync_interval_ms),
             retry: Backoff::default(),
             retry_at_ms: 0,
             trial: None,
@@ -165,13 +164,13 @@ impl Agent<'_> {
         let request = self.request(course);
         match self.control_plane.sync(&request, limit) {
             Ok(answer) => {
-                if course.backoff.failures() > 0 {
+                if course.pacing.failures() > 0 {
                     log::info!(
                         "the control plane accepts syncs again, after {} it did not",
-                        course.backoff.failures()
+                        course.pacing.failures()
                     );
                 }
-                course.backoff.succeeded();
+                course.pacing.answered(answer.sync_interval_ms);
                 course.preflight.clear();
                 let lines = request.upgrade.as_ref().map_or(0, |report| report.log.len());
                 let told = request.upgrade.map(|report| (report.upgrade_id, report.attempt, report.stage));
@@ -183,11 +182,11 @@ impl Agent<'_> {
                 self.heard(course, scope, answer, told);
             }
             Err(NoAnswer { reason, retry_after_ms }) => {
-                match course.backoff.failures() {
+                match course.pacing.failures() {
                     0 => log::warn!("no sync is accepted, trying on: {reason}"),
                     _ => log::debug!("tried in vain: {reason}"),
                 }
-                course.backoff.failed(retry_after_ms);
+                course.pacing.failed(retry_after_ms);
             }
         }
     }
@@ -247,7 +246,6 @@ impl Agent<'_> {
         answer: SyncResponse,
         told: Option<(String, u32, Stage)>,
     ) {
-        course.interval_ms = clamp_interval_ms(answer.sync_interval_ms).max(self.config.sync_interval_ms);
         let checks = answer.preflight.iter().take(CHECKS);
         course.preflight = checks.map(|check| preflight::run(check, &self.subject())).collect();
         let offered = answer.pending_upgrade.as_ref().and_then(identity);
@@ -329,7 +327,7 @@ impl Agent<'_> {
 
     fn wait(&self, course: &mut Course<'_>) {
         let on_trial = course.trial.is_some();
-        let mut wait_ms = course.backoff.wait_ms(course.interval_ms, on_trial, dice());
+        let mut wait_ms = course.pacing.wait_ms(on_trial, dice());
         if let Some(left_ms) = self.until_healthy_ms(course) {
             wait_ms = wait_ms.min(left_ms);
         }
@@ -338,7 +336,7 @@ impl Agent<'_> {
         loop {
             let left = Duration::from_millis(until_ms.saturating_sub((self.clock.ticks_ms)()));
             match course.listen.recv_timeout(left.min(slice)) {
-                Ok(()) if course.backoff.failures() == 0 => {
+                Ok(()) if course.pacing.failures() == 0 => {
                     thread::sleep(BETWEEN_NEWS);
                     return;
                 }

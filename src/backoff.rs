@@ -37,13 +37,16 @@ impl Backoff {
             let spread = interval_ms / 5;
             return interval_ms - spread / 2 + share(spread, dice);
         }
-        let cap = if on_trial { TRIAL_CAP_MS } else { CAP_MS };
+        // Whoever was told to come seldom does not come more often because nobody answers.
+        let cap = if on_trial { TRIAL_CAP_MS } else { CAP_MS.max(interval_ms) };
         let doubled = interval_ms.saturating_mul(1 << self.failures.min(16)).min(cap);
         // The first failure is when a whole fleet notices at once: spread it over twice the time.
         let range = if self.failures == 1 && !on_trial { doubled * 2 } else { doubled };
         // A fleet that backs off in step comes back in step: the jitter covers the whole range after the cap.
         let wait = share(range, dice).max(500);
-        wait.max(if on_trial { self.not_before_ms.min(TRIAL_CAP_MS) } else { self.not_before_ms })
+        // A whole fleet may have been asked for the same wait, so the jitter comes on top of it.
+        let wait = wait.saturating_add(self.not_before_ms);
+        if on_trial { wait.min(TRIAL_CAP_MS) } else { wait }
     }
 }
 
@@ -88,6 +91,22 @@ mod tests {
         backoff.failed(Some(600_000));
         assert!(DICE.iter().all(|dice| backoff.wait_ms(5_000, true, *dice) <= 10_000));
         assert!(DICE.iter().all(|dice| backoff.wait_ms(5_000, false, *dice) >= 600_000));
+    }
+
+    #[test]
+    fn whoever_is_asked_to_wait_does_not_come_back_in_step_with_the_others() {
+        let mut backoff = Backoff::default();
+        backoff.failed(Some(30_000));
+        let waits = |dice| backoff.wait_ms(5_000, false, dice);
+        assert!(DICE.iter().all(|dice| (30_500..=50_000).contains(&waits(*dice))));
+        assert!(waits(10_000) - waits(1_000) == 9_000, "the jitter is whole");
+    }
+
+    #[test]
+    fn whoever_was_told_to_come_seldom_does_not_come_more_often_because_nobody_answers() {
+        for failures in 1..10 {
+            assert!(after(failures).wait_ms(600_000, false, 600_000) >= 600_000);
+        }
     }
 
     #[test]

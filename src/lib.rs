@@ -15,6 +15,7 @@ pub mod disk; // the only durable writes
 pub mod enrol; // the executor's key
 pub mod error; // errors by reaction
 pub mod host; // what is true of this host and this build
+pub mod pacing; // how often to sync
 pub mod preflight; // what must be true of a host before an upgrade
 pub mod systemd; // notify and systemctl
 pub mod units; // what the units say: written, refreshed, removed

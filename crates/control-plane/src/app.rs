@@ -14,6 +14,8 @@ use crate::fleet::Fleet;
 use crate::metrics::Metrics;
 use crate::oidc::Oidc;
 use crate::outgoing::Client;
+use crate::pace::Limits;
+use crate::pace::live::LivePace;
 use crate::password::Passwords;
 use crate::session::Site;
 use crate::store::Store;
@@ -24,10 +26,12 @@ use crate::suspended::Suspended;
 pub struct Rules {
     /// How long after its due time an upgrade waits to be picked up.
     pub pending_upgrade_ttl_ms: u64,
-    /// How old the last sync of an online executor may be.
+    /// How old the last sync of an online executor may be that was told the next.
     pub heartbeat_timeout_ms: u64,
-    /// What executors are told to wait between two syncs.
+    /// What executors are told to wait between two syncs while there is not too much to do.
     pub sync_interval_ms: u64,
+    /// What they are told at most.
+    pub sync_interval_max_ms: u64,
     /// The largest artifact that is taken.
     pub max_artifact_bytes: u64,
     /// How executors reach us; else as the request came in.
@@ -43,6 +47,16 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// What the pace keeps to.
+    #[must_use]
+    pub fn pace(&self) -> Limits {
+        Limits {
+            base_ms: self.sync_interval_ms,
+            ceiling_ms: self.sync_interval_max_ms,
+            heartbeat_timeout_ms: self.heartbeat_timeout_ms,
+        }
+    }
+
     /// Where people's browsers find us.
     #[must_use]
     pub fn site(&self) -> Site<'_> {
@@ -54,6 +68,7 @@ impl Rules {
 pub(crate) struct App {
     pub store: Store,
     pub fleet: Fleet,
+    pub pace: LivePace,
     pub calendar: LiveCalendar,
     pub metrics: Metrics,
     pub attempts: Attempts,

@@ -66,6 +66,11 @@ impl Clock {
         (length / self.speed.max(1)).max(least)
     }
 
+    /// How much time of this clock has passed since.
+    pub(crate) fn passed(&self, since: &Stopwatch) -> Duration {
+        since.elapsed().saturating_mul(self.speed.max(1))
+    }
+
     /// A new id: in the order of creation, also inside one millisecond.
     #[must_use]
     pub fn new_id(&self) -> Uuid {

@@ -33,6 +33,7 @@ use crate::oidc::{Oidc, OidcSettings};
 use crate::openapi::documented;
 use crate::outgoing::Client;
 use crate::outgoing::address::Leave;
+use crate::pace::live::LivePace;
 use crate::password::Passwords;
 use crate::routes;
 use crate::secrets::SecretHash;
@@ -139,9 +140,22 @@ impl ControlPlane {
         let suspended = Suspended::remembering(store.suspended_accounts().await.unwrap());
         let fleet = remember(&store, clock.now()).await.unwrap();
         let calendar = LiveCalendar::of(store.calendar(clock.now()).await.unwrap(), clock.now());
+        let rules = Rules {
+            pending_upgrade_ttl_ms: 900_000,
+            heartbeat_timeout_ms: 30_000,
+            sync_interval_ms: 5_000,
+            sync_interval_max_ms: 60_000,
+            max_artifact_bytes,
+            public_url: None,
+            artifact_base_url: None,
+            is_https: false,
+            trusted_proxies: TrustedProxies::default(),
+            serves_tls: false,
+        };
         let app = Arc::new(App {
             store,
             fleet,
+            pace: LivePace::new(rules.pace()),
             calendar,
             metrics: Metrics::default(),
             attempts: Attempts::default(),
@@ -152,17 +166,7 @@ impl ControlPlane {
             keys: signer("trusted").keys(),
             started_at: clock.now(),
             clock,
-            rules: Rules {
-                pending_upgrade_ttl_ms: 900_000,
-                heartbeat_timeout_ms: 30_000,
-                sync_interval_ms: 5_000,
-                max_artifact_bytes,
-                public_url: None,
-                artifact_base_url: None,
-                is_https: false,
-                trusted_proxies: TrustedProxies::default(),
-                serves_tls: false,
-            },
+            rules,
             webhooks: Client::new(Leave::of_webhooks(true), None).unwrap(),
             gates: Client::new(Leave::of_gates(true), None).unwrap(),
             version: Version::new(3, 0, 0),

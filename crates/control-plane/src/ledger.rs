@@ -221,9 +221,8 @@ impl App {
             let turn = |executor_id| {
                 let known = self.fleet.executor(account_id, executor_id);
                 let seen = known.as_ref().map(|it| it.executor.last_seen_at);
-                let is_online = seen.is_some_and(|seen| {
-                    presence(seen, now, self.rules.heartbeat_timeout_ms) == Presence::Online
-                });
+                let is_online = seen
+                    .is_some_and(|seen| presence(seen, now, self.heartbeat_timeout_ms()) == Presence::Online);
                 let calendar = known.and_then(|it| self.calendar_stop(&it, now));
                 (executor_id, Turn { is_online, calendar, new_id: self.clock.new_id() })
             };

@@ -59,6 +59,7 @@ mod in_plan;
 mod key;
 mod labels;
 mod limiter;
+pub mod pace;
 mod particulars;
 mod people;
 mod plan_document;

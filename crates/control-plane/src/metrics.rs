@@ -16,6 +16,7 @@ use novacula_protocol::people::PlanState;
 
 use crate::app::App;
 use crate::clock::Stopwatch;
+use crate::pace::live::Felt;
 use crate::problem::ProblemCode;
 use crate::store::StoreError;
 
@@ -47,8 +48,12 @@ pub(crate) struct Census {
 /// Times a sync.
 pub(crate) async fn time_sync(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let stopwatch = Stopwatch::start();
+    let under_way = app.pace.under_way();
     let response = next.run(request).await;
-    app.metrics.synced(stopwatch.elapsed(), response.status().is_success());
+    let took = stopwatch.elapsed();
+    app.pace.took(took);
+    drop(under_way);
+    app.metrics.synced(took, response.status().is_success());
     response
 }
 
@@ -87,7 +92,7 @@ impl App {
     /// Everything there is to measure, in the text format of Prometheus.
     pub(crate) async fn measured(&self) -> Result<String, StoreError> {
         let now = self.clock.now();
-        let census = self.fleet.census(now, self.rules.heartbeat_timeout_ms);
+        let census = self.fleet.census(now, self.heartbeat_timeout_ms());
         let mut upgrades = [Progress::Pending, Progress::Running, Progress::Completed, Progress::Error]
             .map(|state| (state, 0));
         for (stage, count) in self.store.upgrades_by_stage().await? {
@@ -103,6 +108,7 @@ impl App {
             .metrics
             .write(&mut text)
             .and_then(|()| write_gauges(&mut text, &census, &upgrades, now))
+            .and_then(|()| write_pace(&mut text, &self.pace.felt(), self.store.writes_waiting()))
             .and_then(|()| write_plans(&mut text, &plans))
             .and_then(|()| write_waiting(&mut text, waiting))
             .and_then(|()| write_bucket(&mut text, self.artifacts.health()));
@@ -180,6 +186,39 @@ fn write_gauges(
     )?;
     let age = census.oldest_pending.map_or(0.0, |since| now.duration_since(since).as_secs_f64().max(0.0));
     writeln!(text, "{name} {age}")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of hours at most")]
+fn write_pace(text: &mut String, felt: &Felt, writes_waiting: u64) -> fmt::Result {
+    let seconds = |ms: u64| ms as f64 / 1_000.0;
+    let name = "novacula_sync_interval_seconds";
+    head(text, name, "gauge", "What executors with nothing in hand are told to wait between two syncs.")?;
+    writeln!(text, "{name} {}", seconds(felt.interval_ms))?;
+    let name = "novacula_heartbeat_timeout_seconds";
+    head(
+        text,
+        name,
+        "gauge",
+        "After how much silence an executor counts as offline, given what it was told.",
+    )?;
+    writeln!(text, "{name} {}", seconds(felt.heartbeat_timeout_ms))?;
+    let name = "novacula_syncs_in_flight";
+    head(text, name, "gauge", "Syncs that came and are not answered yet.")?;
+    writeln!(text, "{name} {}", felt.in_flight)?;
+    let name = "novacula_timer_lateness_seconds";
+    head(
+        text,
+        name,
+        "gauge",
+        "How late a timer was just now: how long everything else waits for a processor.",
+    )?;
+    writeln!(text, "{name} {}", seconds(felt.late_ms))?;
+    let name = "novacula_store_writes_waiting";
+    head(text, name, "gauge", "What waits to be written by the store.")?;
+    writeln!(text, "{name} {writes_waiting}")?;
+    let name = "novacula_syncs_shed_total";
+    head(text, name, "counter", "Syncs since the start that were told to come later, for want of room.")?;
+    writeln!(text, "{name} {}", felt.shed)
 }
 
 fn write_plans(text: &mut String, plans: &[(PlanState, u64)]) -> fmt::Result {

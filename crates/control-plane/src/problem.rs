@@ -136,6 +136,15 @@ impl ApiError {
         refused
     }
 
+    /// There is no room for this at the moment. Worth no line in the log each: they are counted.
+    pub(crate) fn overloaded(retry_after_s: u32) -> Self {
+        let sentence =
+            format!("the control plane has too much to do at the moment; come again in {retry_after_s} s");
+        let mut refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence);
+        refused.retry_after_s = Some(retry_after_s);
+        refused
+    }
+
     fn unavailable(retry_after_s: u32) -> Self {
         let sentence = "the control plane cannot write or read its store at the moment; try again later";
         let mut refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence);

@@ -29,6 +29,7 @@ use crate::ledger::remember;
 use crate::metrics::Metrics;
 use crate::oidc::Oidc;
 use crate::outgoing::Client;
+use crate::pace::live::{self, LivePace};
 use crate::password::Passwords;
 use crate::secrets::{self, NoRandomness, SecretHash};
 use crate::settings::{BucketSettings, OutgoingSettings, Settings};
@@ -88,6 +89,7 @@ pub struct Running {
     dispatcher: JoinHandle<()>,
     gates: JoinHandle<()>,
     bucket: JoinHandle<()>,
+    pace: JoinHandle<()>,
     _lock: Option<std::fs::File>,
 }
 
@@ -120,6 +122,7 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
     let app = Arc::new(App {
         store,
         fleet,
+        pace: LivePace::new(settings.rules.pace()),
         calendar,
         metrics: Metrics::default(),
         attempts: Attempts::default(),
@@ -151,6 +154,7 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
             let app = Arc::clone(&app);
             async move { app.artifacts.watch().await }
         }),
+        pace: tokio::spawn(live::run(Arc::clone(&app))),
         certificate,
         app,
         _lock: lock,
@@ -203,6 +207,7 @@ impl Running {
         self.dispatcher.abort();
         self.gates.abort();
         self.bucket.abort();
+        self.pace.abort();
         if let Err(e) = self.app.keep_presence().await {
             tracing::error!("the presence of executors is not kept: {e}");
         }

@@ -61,6 +61,9 @@ pub struct ServeArgs {
     /// How long executors wait between two syncs [default: 5000]
     #[arg(long, env = "SYNC_INTERVAL_MS", value_name = "MS")]
     pub sync_interval_ms: Option<String>,
+    /// How long they are told to wait at most, when there is too much to do [default: 60000]
+    #[arg(long, env = "SYNC_INTERVAL_MAX_MS", value_name = "MS")]
+    pub sync_interval_max_ms: Option<String>,
     /// The largest artifact that is taken [default: 536870912]
     #[arg(long, env = "MAX_ARTIFACT_BYTES", value_name = "BYTES")]
     pub max_artifact_bytes: Option<String>,
@@ -185,6 +188,17 @@ impl Settings {
                 "HEARTBEAT_TIMEOUT_MS must be longer than SYNC_INTERVAL_MS ({sync_interval_ms}), found `{heartbeat_timeout_ms}`"
             ));
         }
+        let pending_upgrade_ttl_ms =
+            number("PENDING_UPGRADE_TTL_MS", args.pending_upgrade_ttl_ms, 900_000, 1_000, YEAR_MS)?;
+        // Whoever comes too seldom never picks up what is offered for a short time only.
+        let usual_ms = 60_000.min(pending_upgrade_ttl_ms / 3).max(sync_interval_ms);
+        let sync_interval_max_ms = number(
+            "SYNC_INTERVAL_MAX_MS",
+            args.sync_interval_max_ms,
+            usual_ms,
+            sync_interval_ms,
+            900_000.min(pending_upgrade_ttl_ms).max(sync_interval_ms),
+        )?;
         let public_url = args.public_url.map(|url| public_url(&url)).transpose()?;
         let trusted_proxies = args.trusted_proxies.unwrap_or_default();
         let trusted_proxies = TrustedProxies::read(&trusted_proxies).map_err(|found| {
@@ -217,15 +231,10 @@ impl Settings {
             rules: Rules {
                 is_https: tls.is_some() || public_url.as_ref().is_some_and(|url| url.starts_with("https:")),
                 trusted_proxies,
-                pending_upgrade_ttl_ms: number(
-                    "PENDING_UPGRADE_TTL_MS",
-                    args.pending_upgrade_ttl_ms,
-                    900_000,
-                    1_000,
-                    YEAR_MS,
-                )?,
+                pending_upgrade_ttl_ms,
                 heartbeat_timeout_ms,
                 sync_interval_ms,
+                sync_interval_max_ms,
                 max_artifact_bytes: number(
                     "MAX_ARTIFACT_BYTES",
                     args.max_artifact_bytes,

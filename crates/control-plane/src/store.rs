@@ -173,6 +173,12 @@ impl Store {
         *self.commits.borrow()
     }
 
+    /// How much waits to be written.
+    #[must_use]
+    pub fn writes_waiting(&self) -> u64 {
+        self.writer.waiting()
+    }
+
     /// Tells of every transaction that changes something.
     #[must_use]
     pub fn watch_commits(&self) -> watch::Receiver<u64> {

@@ -64,7 +64,7 @@ pub(crate) async fn needs_upgrade(
             && filter::has_all(&labels, &executor.labels)
     };
     let lower = app.fleet.each(person.account_id, after, is_lower).map(|one| {
-        let status = presence(one.executor.last_seen_at, now, app.rules.heartbeat_timeout_ms);
+        let status = presence(one.executor.last_seen_at, now, app.heartbeat_timeout_ms());
         NeedsUpgrade {
             executor_id: one.executor.id.to_string(),
             reason: why_not(&one, &target, &releases),

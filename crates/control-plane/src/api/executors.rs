@@ -89,7 +89,7 @@ pub(crate) async fn delete(
 }
 
 fn shown(app: &App, snapshot: &Snapshot, now: Timestamp) -> Executor {
-    let status = presence(snapshot.executor.last_seen_at, now, app.rules.heartbeat_timeout_ms);
+    let status = presence(snapshot.executor.last_seen_at, now, app.heartbeat_timeout_ms());
     snapshot.shown(status, &app.version)
 }
 

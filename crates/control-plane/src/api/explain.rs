@@ -34,7 +34,7 @@ pub(crate) async fn show(
     }
     let releases = app.store.releases(person.account_id, Some(snapshot.executor.kind), None, None).await?;
     let now = app.clock.now();
-    let presence = presence(snapshot.executor.last_seen_at, now, app.rules.heartbeat_timeout_ms);
+    let presence = presence(snapshot.executor.last_seen_at, now, app.heartbeat_timeout_ms());
     let wait = match snapshot.open_upgrade() {
         Some(open) => super::upgrades::waits_for(&app, open).await?,
         None => None,

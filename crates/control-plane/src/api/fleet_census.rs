@@ -24,7 +24,7 @@ struct Counts {
 }
 
 pub(crate) async fn show(State(app): State<Arc<App>>, person: Person) -> Answer<Json<FleetCensus>> {
-    let (now, timeout) = (app.clock.now(), app.rules.heartbeat_timeout_ms);
+    let (now, timeout) = (app.clock.now(), app.heartbeat_timeout_ms());
     let all = app.fleet.map_all(person.account_id, |one| {
         let is_online = presence(one.last_seen_at, now, timeout) == Presence::Online;
         let row = (one.kind.as_str(), one.channel.as_str(), Reverse(one.current_version.clone()));

@@ -31,7 +31,7 @@ pub(crate) async fn request(
     let now = app.clock.now();
     let calendar = app.calendar_stop(&snapshot, now);
     let order = order(&app, person.clone(), executor_id, asked, (calendar, now))?;
-    if presence(executor.last_seen_at, now, app.rules.heartbeat_timeout_ms) == Presence::Offline {
+    if presence(executor.last_seen_at, now, app.heartbeat_timeout_ms()) == Presence::Offline {
         return Err(offline(executor));
     }
     let snapshot = app.request_upgrade(order).await??;

@@ -160,7 +160,7 @@ fn has_to_be_there(ask: Ask) -> bool {
 
 fn is_there(app: &App, snapshot: &Snapshot, now: Timestamp) -> Answer<()> {
     let executor = &snapshot.executor;
-    match presence(executor.last_seen_at, now, app.rules.heartbeat_timeout_ms) {
+    match presence(executor.last_seen_at, now, app.heartbeat_timeout_ms()) {
         Presence::Online => Ok(()),
         Presence::Offline => Err(super::request_upgrade::offline(executor)),
     }

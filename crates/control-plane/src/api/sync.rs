@@ -13,6 +13,7 @@ use crate::clock::after_ms;
 use crate::executor::IdentityRefused;
 use crate::extract::Body;
 use crate::fleet::KeyHolder;
+use crate::pace::Room;
 use crate::problem::{Answer, ApiError};
 use crate::said;
 use crate::suspended::account_suspended;
@@ -20,6 +21,7 @@ use crate::suspended::account_suspended;
 pub(crate) async fn sync(
     State(app): State<Arc<App>>,
     by: KeyHolder,
+    _: Room,
     headers: HeaderMap,
     Body(said): Body<SyncRequest>,
 ) -> Answer<Json<SyncResponse>> {
@@ -36,7 +38,8 @@ pub(crate) async fn answer(
 ) -> Answer<SyncResponse> {
     let now = app.clock.now();
     let support = reach::support(&said.current_version, &app.version);
-    let asks = app.hear_sync(by, said, now).await.map_err(ApiError::to_executor)??;
+    let asks = app.hear_sync(by, said, now).await.map_err(|e| app.pace.refuse_for(e))??;
+    let is_asked_for_something = asks.upgrade.is_some() || !asks.checks.is_empty();
     let pending_upgrade = match asks.upgrade {
         Some(open) => {
             let download_url = download_url(&app.rules, headers, &open.artifact.sha256)?;
@@ -49,7 +52,7 @@ pub(crate) async fn answer(
         control_plane_version: app.version.to_string(),
         now,
         support,
-        sync_interval_ms: app.rules.sync_interval_ms,
+        sync_interval_ms: app.pace.interval_ms(is_asked_for_something),
         pending_upgrade,
         preflight: asks.checks,
     })

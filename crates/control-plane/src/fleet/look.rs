@@ -14,6 +14,14 @@ const GLANCE: usize = 1_000;
 const HANDFUL: usize = 64;
 
 impl Fleet {
+    /// The executor of a key has an upgrade that has not ended.
+    #[must_use]
+    pub fn has_open_upgrade(&self, key_id: Uuid) -> bool {
+        let memory = self.memory();
+        let executor = memory.keys.get(&key_id).and_then(|key| key.executor_id);
+        executor.is_some_and(|id| memory.with_open_upgrade.contains(&id))
+    }
+
     /// Every executor of the account behind a name that `fits`, in the order of names. Only those are copied, a few at
     /// a time: whoever wants a page pays for a page. The lock is taken anew for each portion.
     pub fn each<'f>(

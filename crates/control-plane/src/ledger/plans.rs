@@ -89,11 +89,14 @@ impl App {
 
     /// Who was not heard is offline, unless it is us who could not hear.
     pub(crate) fn presence_if_known(&self, last_seen_at: Timestamp, now: Timestamp) -> Option<Presence> {
-        let timeout_ms = self.rules.heartbeat_timeout_ms;
-        let timeout = SignedDuration::from_millis(i64::try_from(timeout_ms).unwrap_or(i64::MAX));
+        let timeout_ms = self.heartbeat_timeout_ms();
+        let was_before_us = last_seen_at < self.started_at;
+        // One that was told before our start to come seldom is not due yet, and that it was told we do not know.
+        let blind_ms = timeout_ms.max(self.rules.sync_interval_max_ms * 11 / 10);
+        let blind = SignedDuration::from_millis(i64::try_from(blind_ms).unwrap_or(i64::MAX));
         match presence(last_seen_at, now, timeout_ms) {
             Presence::Online => Some(Presence::Online),
-            Presence::Offline if now.duration_since(self.started_at) < timeout => None,
+            Presence::Offline if was_before_us && now.duration_since(self.started_at) < blind => None,
             Presence::Offline => Some(Presence::Offline),
         }
     }

@@ -7,6 +7,7 @@ fn everything_has_a_default() {
     assert_eq!((settings.listen.to_string().as_str(), settings.port), ("127.0.0.1", 3000));
     let rules = settings.rules;
     assert_eq!((rules.pending_upgrade_ttl_ms, rules.heartbeat_timeout_ms), (900_000, 30_000));
+    assert_eq!(rules.sync_interval_max_ms, 60_000);
     assert_eq!((rules.sync_interval_ms, rules.max_artifact_bytes), (5_000, 512 * 1024 * 1024));
 }
 
@@ -22,6 +23,8 @@ fn a_bad_value_is_told_by_its_name() {
         ("HEARTBEAT_TIMEOUT_MS", ServeArgs { heartbeat_timeout_ms: some("0"), ..ServeArgs::default() }),
         ("HEARTBEAT_TIMEOUT_MS", ServeArgs { heartbeat_timeout_ms: some("5000"), ..ServeArgs::default() }),
         ("SYNC_INTERVAL_MS", ServeArgs { sync_interval_ms: some("-1"), ..ServeArgs::default() }),
+        ("SYNC_INTERVAL_MAX_MS", ServeArgs { sync_interval_max_ms: some("4999"), ..ServeArgs::default() }),
+        ("SYNC_INTERVAL_MAX_MS", ServeArgs { sync_interval_max_ms: some("900001"), ..ServeArgs::default() }),
         ("MAX_ARTIFACT_BYTES", ServeArgs { max_artifact_bytes: some("0"), ..ServeArgs::default() }),
         ("PUBLIC_URL", ServeArgs { public_url: some("cp.example"), ..ServeArgs::default() }),
         ("TRUSTED_PROXIES", ServeArgs { trusted_proxies: some("10.0.0.1,proxy"), ..ServeArgs::default() }),

@@ -77,6 +77,10 @@ impl Writer {
         Ok(Self(sender))
     }
 
+    pub(super) fn waiting(&self) -> u64 {
+        self.0.max_capacity().saturating_sub(self.0.capacity()) as u64
+    }
+
     pub(super) async fn ask<T, R, F>(&self, work: F) -> Result<Result<T, R>, StoreError>
     where
         T: Send + 'static,

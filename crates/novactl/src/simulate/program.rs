@@ -100,6 +100,8 @@ fn spawn(
         .env("TEST_CLOCK", pace.test_clock())
         .env("TEST_KEY", folder.join("simulation.pub"))
         .env("SYNC_INTERVAL_MS", pace.sync_interval_ms.to_string())
+        // The judge knows of one interval.
+        .env("SYNC_INTERVAL_MAX_MS", pace.sync_interval_ms.to_string())
         .env("HEARTBEAT_TIMEOUT_MS", pace.heartbeat_timeout_ms.to_string())
         .env("PENDING_UPGRADE_TTL_MS", pace.pending_upgrade_ttl_ms.to_string())
         .env("RUST_LOG", "warn")

@@ -80,7 +80,7 @@ impl Filter {
                 .support
                 .is_none_or(|support| support == reach::support(&executor.current_version, &app.version))
             && self.status.is_none_or(|status| {
-                status == presence(executor.last_seen_at, now, app.rules.heartbeat_timeout_ms)
+                status == presence(executor.last_seen_at, now, app.heartbeat_timeout_ms())
             })
             && self.takes_keys(executor.trusted_keys.as_deref())
             && has_all(&self.labels, &executor.labels)
