@@ -25,6 +25,7 @@ use crate::api::sync;
 use crate::app::App;
 use crate::auth;
 use crate::clock::Stopwatch;
+use crate::pace::Room;
 use crate::problem::ApiError;
 use crate::request_log;
 use crate::said;
@@ -44,6 +45,10 @@ impl Entrance {
     /// What is not answered here is answered by the routes, in the pool.
     pub(crate) fn new(app: Arc<App>, routes: Router, pool: Handle) -> Self {
         Self { app, routes, pool }
+    }
+
+    pub(crate) fn app(&self) -> Arc<App> {
+        Arc::clone(&self.app)
     }
 
     /// However long it takes, nobody who syncs waits behind it; it ends when nobody waits for it any more.
@@ -91,11 +96,16 @@ async fn answer(app: &Arc<App>, request: Request) -> Result<Response, Request> {
     let Some(by) = auth::known_executor(&parts.headers, app) else {
         return Err(Request::from_parts(parts, body));
     };
+    let has_room = Room::of(app, Some(&by));
     // Whoever breaks off in the middle hears no answer anyway.
     let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let Some(said) = read(&bytes) else { return Err(Request::from_parts(parts, Body::from(bytes))) };
 
-    let answer = AssertUnwindSafe(sync::answer(app, by, said, &parts.headers)).catch_unwind().await;
+    let under_way = app.pace.under_way();
+    let answer = match has_room {
+        Ok(_) => AssertUnwindSafe(sync::answer(app, by, said, &parts.headers)).catch_unwind().await,
+        Err(full) => Ok(Err(full)),
+    };
     let id = request_log::new_id(app);
     let mut response = match answer {
         Ok(Ok(answer)) => {
@@ -109,6 +119,8 @@ async fn answer(app: &Arc<App>, request: Request) -> Result<Response, Request> {
         Err(_) => ApiError::internal("a sync ended in a panic").into_response(),
     };
     let took = stopwatch.elapsed();
+    drop(under_way);
+    app.pace.took(took);
     app.metrics.synced(took, response.status().is_success());
     app.metrics.count_problem(&response);
     request_log::tell_of_sync(app, by, response.status(), took, id);

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::certificate::Certificate;
 use crate::door::{Arrival, Arrivals, Door, Peer, TlsDoor};
 use crate::entrance::Entrance;
+use crate::pace::live::feel;
 
 /// Of one thread; while so many wait, the others wait in the queue of the system.
 const ARRIVED_AT_ONCE: usize = 256;
@@ -56,6 +57,7 @@ impl Hall {
                         Some(certificate) => Door::Tls(TlsDoor::open(arrivals, certificate)),
                         None => Door::Plain(arrivals),
                     };
+                    tokio::spawn(feel(entrance.app()));
                     let entrance = entrance.into_make_service_with_connect_info::<Peer>();
                     axum::serve(door, entrance).with_graceful_shutdown(ended).await
                 });

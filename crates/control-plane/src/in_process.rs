@@ -114,7 +114,7 @@ impl ControlPlane {
 
     /// The same data directory, read by a new process after this one was killed.
     pub(crate) async fn killed(self) -> Self {
-        Self::open((self.folder, self.database), self.now_ms, 1 << 20, None).await
+        Self::open((self.folder, self.database), self.now_ms, 1 << 20, None, None).await
     }
 
     async fn open(

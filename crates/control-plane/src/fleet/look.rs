@@ -18,8 +18,8 @@ impl Fleet {
     #[must_use]
     pub fn has_open_upgrade(&self, key_id: Uuid) -> bool {
         let memory = self.memory();
-        let executor = memory.keys.get(&key_id).and_then(|key| key.executor_id);
-        executor.is_some_and(|id| memory.with_open_upgrade.contains(&id))
+        let executor = memory.keys.get(key_id).and_then(|key| memory.executors.get(key.executor?));
+        executor.is_some_and(|executor| executor.open.is_some())
     }
 
     /// Every executor of the account behind a name that `fits`, in the order of names. Only those are copied, a few at

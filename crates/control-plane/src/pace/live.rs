@@ -24,6 +24,8 @@ pub(crate) struct LivePace {
     took_us: AtomicU64,
     shed: AtomicU64,
     late_ms: AtomicU64,
+    /// The latest of those who serve, since that was looked at last.
+    serving_late_ms: AtomicU64,
 }
 
 /// A sync that is under way, until it is dropped.
@@ -57,6 +59,7 @@ impl LivePace {
             took_us: AtomicU64::new(0),
             shed: AtomicU64::new(0),
             late_ms: AtomicU64::new(0),
+            serving_late_ms: AtomicU64::new(0),
         }
     }
 
@@ -141,6 +144,20 @@ impl App {
     }
 }
 
+/// How late a timer is that would be on time with nothing to do, in ms.
+async fn lateness_ms() -> u64 {
+    let felt = Stopwatch::start();
+    tokio::time::sleep(FEEL_EVERY).await;
+    u64::try_from(felt.elapsed().saturating_sub(FEEL_EVERY).as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Feels how late a thread is that serves, until it is dropped.
+pub(crate) async fn feel(app: Arc<App>) {
+    loop {
+        app.pace.serving_late_ms.fetch_max(lateness_ms().await, Relaxed);
+    }
+}
+
 /// Feels the load and says what executors are told, until it is dropped.
 pub(crate) async fn run(app: Arc<App>) {
     let (pace, since) = (&app.pace, Stopwatch::start());
@@ -149,10 +166,7 @@ pub(crate) async fn run(app: Arc<App>) {
         let second = Stopwatch::start();
         let mut late = [0; FEELINGS];
         for late_ms in &mut late {
-            let felt = Stopwatch::start();
-            tokio::time::sleep(FEEL_EVERY).await;
-            *late_ms =
-                u64::try_from(felt.elapsed().saturating_sub(FEEL_EVERY).as_millis()).unwrap_or(u64::MAX);
+            *late_ms = lateness_ms().await.max(pace.serving_late_ms.swap(0, Relaxed));
             pace.late_ms.store(*late_ms, Relaxed);
         }
         // The middle one: a single late moment is none of a load.

@@ -17,10 +17,15 @@ impl FromRequestParts<Arc<App>> for Room {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let is_at_work = || {
-            let by = parts.extensions.get::<KeyHolder>();
-            by.is_some_and(|by| app.fleet.has_open_upgrade(by.key_id))
-        };
+        Self::of(app, parts.extensions.get())
+    }
+}
+
+impl Room {
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn of(app: &App, by: Option<&KeyHolder>) -> Result<Self, ApiError> {
+        let is_at_work = || by.is_some_and(|by| app.fleet.has_open_upgrade(by.key_id));
         if app.pace.has_room() || is_at_work() { Ok(Self) } else { Err(app.pace.refuse()) }
     }
 }
