@@ -3,11 +3,13 @@
 //! Each change is held against the revision that the memory of the fleet knows: where another has been faster, nothing of it
 //! is kept, and its sync goes the long way (see [`super::Store::sync`]).
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use novacula_protocol::sync::LogLine;
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use super::column::{Json, Word};
 use super::sql::{Connection, params};
@@ -79,8 +81,10 @@ impl Store {
                 let waiting = std::mem::take(&mut *changes.waiting());
                 let (waiting, those): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
                 *replies.lock().unwrap_or_else(PoisonError::into_inner) = those;
-                let kept = waiting.into_iter().map(|change| Ok(keep(sql, &change)?.then_some(change.after)));
-                kept.collect::<Sql<Vec<_>>>()
+                let is_kept =
+                    if sql.is_embedded() { one_by_one(sql, &waiting) } else { together(sql, &waiting) };
+                let kept = waiting.into_iter().zip(is_kept?);
+                Ok(kept.map(|(change, is_kept)| is_kept.then_some(change.after)).collect::<Vec<_>>())
             })
             .await;
         let replies: Vec<Reply> = std::mem::take(&mut *taken.lock().unwrap_or_else(PoisonError::into_inner));
@@ -100,11 +104,57 @@ impl Store {
     }
 }
 
-/// Whether nobody was faster.
-fn keep(sql: &Connection, change: &Change) -> Sql<bool> {
-    if !revise(sql, &change.after.executor)? {
-        return Ok(false);
-    }
+/// Of each change whether nobody was faster.
+fn one_by_one(sql: &Connection, changes: &[Change]) -> Sql<Vec<bool>> {
+    let each = changes.iter().map(|change| {
+        let is_kept = revise(sql, &change.after.executor)?;
+        if is_kept {
+            keep_move(sql, change)?;
+        }
+        Ok(is_kept)
+    });
+    each.collect()
+}
+
+/// The same in one statement for all executors.
+fn together(sql: &Connection, changes: &[Change]) -> Sql<Vec<bool>> {
+    let mut seen = HashSet::new();
+    let first = changes.iter().filter(|change| seen.insert(change.after.executor.id));
+    let news: Vec<_> = first
+        .map(|Change { after: Snapshot { executor, .. }, .. }| {
+            // In columns these two are text.
+            let labels = serde_json::json!(executor.host_labels).to_string();
+            let trusted_keys =
+                executor.trusted_keys.as_deref().map(|keys| serde_json::json!(keys).to_string());
+            serde_json::json!({
+                "id": executor.id, "revision": executor.revision, "channel": executor.channel,
+                "target": executor.target, "labels": labels, "trusted_keys": trusted_keys,
+            })
+        })
+        .collect();
+    let mut kept: HashSet<Uuid> = sql
+        .prepare_cached(
+            "UPDATE executors AS e SET revision = n.revision, channel = n.channel, target = n.target,
+               labels = n.labels, trusted_keys = n.trusted_keys
+             FROM json_to_recordset(CAST(CAST(?1 AS TEXT) AS json)) AS n(id TEXT COLLATE \"C\", revision BIGINT,
+               channel TEXT, target TEXT, labels TEXT, trusted_keys TEXT)
+             WHERE e.id = n.id AND e.revision = n.revision - 1 AND e.deleted_at IS NULL RETURNING e.id",
+        )?
+        .query_map(params![Json(&news)], |row| Ok(row.get::<_, Word<_>>(0)?.0))?
+        .collect::<Sql<_>>()?;
+    let each = changes.iter().map(|change| {
+        // Of two of one executor the first was faster.
+        let is_kept = kept.remove(&change.after.executor.id);
+        if is_kept {
+            keep_move(sql, change)?;
+        }
+        Ok(is_kept)
+    });
+    each.collect()
+}
+
+/// How far the upgrade has come, and what its executor writes about it.
+fn keep_move(sql: &Connection, change: &Change) -> Sql<()> {
     if let Some(upgrade) = &change.after.upgrade {
         if let Some(before) = &change.before {
             upgrade_rows::update_report(sql, upgrade)?;
@@ -112,7 +162,7 @@ fn keep(sql: &Connection, change: &Change) -> Sql<bool> {
         }
         events::keep_lines(sql, upgrade, upgrade.shown.attempt, &change.lines)?;
     }
-    Ok(true)
+    Ok(())
 }
 
 fn revise(sql: &Connection, executor: &Executor) -> Sql<bool> {

@@ -63,6 +63,9 @@ impl Store {
     /// When the store does not answer.
     pub async fn keep_presence(&self, seen: Vec<LastSeen>) -> Result<(), StoreError> {
         self.write(move |sql| {
+            if !sql.is_embedded() {
+                return keep_presence_together(sql, &seen);
+            }
             let mut update =
                 sql.prepare_cached("UPDATE executors SET last_seen_at = ?2, restarts = ?3 WHERE id = ?1")?;
             for LastSeen { executor_id, at, restarts } in seen {
@@ -101,6 +104,18 @@ impl Store {
         })
         .await
     }
+}
+
+fn keep_presence_together(sql: &Connection, seen: &[LastSeen]) -> Sql<()> {
+    let one = |seen: &LastSeen| serde_json::json!({"id": seen.executor_id, "at": seen.at.as_millisecond(), "restarts": seen.restarts});
+    let seen: Vec<_> = seen.iter().map(one).collect();
+    sql.prepare_cached(
+        "UPDATE executors AS e SET last_seen_at = n.at, restarts = n.restarts
+         FROM json_to_recordset(CAST(CAST(?1 AS TEXT) AS json)) AS n(id TEXT COLLATE \"C\", at BIGINT, restarts BIGINT)
+         WHERE e.id = n.id",
+    )?
+    .execute(params![Json(&seen)])?;
+    Ok(())
 }
 
 fn sync(

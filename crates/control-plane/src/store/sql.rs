@@ -132,6 +132,11 @@ impl Connection {
         }
     }
 
+    /// A statement costs no way there and back, so that many small ones are as good as a large one.
+    pub(super) fn is_embedded(&self) -> bool {
+        matches!(self.0, Engine::Sqlite(_))
+    }
+
     /// Nobody is at the other end any more; a file is always there.
     pub(super) fn is_lost(&self) -> bool {
         match &self.0 {
