@@ -23,7 +23,7 @@ pub(crate) async fn run(app: Arc<App>) {
     keep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let outcome = tokio::select! {
-            _ = overdue.tick() => app.tick().await,
+            _ = overdue.tick() => app.tick_in_turn().await,
             _ = keep.tick() => app.keep_presence().await,
         };
         if let Err(e) = outcome {

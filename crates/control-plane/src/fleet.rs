@@ -9,6 +9,7 @@
 //! (`entry`), and everything points by place (`slots`). An upgrade that has ended is read from the store.
 
 mod counts;
+mod elsewhere;
 mod entry;
 mod hear;
 mod keys;
@@ -130,7 +131,7 @@ impl Fleet {
 
     /// Forgets a key: from now on it is unknown.
     pub fn remove_key(&self, key_id: Uuid) {
-        self.memory().keys.remove(key_id);
+        self.memory().keys.end(key_id);
     }
 
     /// Takes over what was committed, unless something newer has been already.
@@ -145,6 +146,12 @@ impl Fleet {
             .and_then(|at| memory.executors.get(at))
             .is_some_and(|it| it.revision >= snapshot.executor.revision)
         {
+            // Its key may have come after it, from another control plane.
+            if let Some(key) = memory.keys.get_mut(snapshot.executor.key_id)
+                && key.executor.is_none()
+            {
+                (key.executor, key.bound_name) = (known, Some(snapshot.executor.name.into()));
+            }
             return;
         }
         let mut new = Entry::of(snapshot, now, &mut memory.commons);

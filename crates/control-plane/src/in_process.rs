@@ -106,6 +106,19 @@ impl ControlPlane {
         Self::open((Arc::new(folder), database), Arc::new(now_ms), max_artifact_bytes, oidc, bucket).await
     }
 
+    /// On PostgreSQL, whatever the engine of the run is.
+    pub(crate) async fn at_a_server() -> Self {
+        let (folder, now_ms) = (tempfile::tempdir().unwrap(), AtomicI64::new(1_790_000_000_000));
+        let database = Arc::new(TestDatabase::at_a_server());
+        Self::open((Arc::new(folder), database), Arc::new(now_ms), 1 << 20, None).await
+    }
+
+    /// Another one on the same database, with the same folder and clock.
+    pub(crate) async fn beside(&self) -> Self {
+        let shared = (Arc::clone(&self.folder), Arc::clone(&self.database));
+        Self::open(shared, Arc::clone(&self.now_ms), 1 << 20, None).await
+    }
+
     /// The same data directory, read by a new process.
     pub(crate) async fn restart(self) -> Self {
         self.app.keep_presence().await.unwrap();

@@ -18,11 +18,11 @@ use crate::presence::presence;
 use crate::secrets::SecretHash;
 use crate::store::{
     Change, Labelling, LabelsRefused, PeopleRefused, Person, RequestRefused, Steer, SteerRefused, StoreError,
-    Turn, UpgradeOrder,
+    Turn, UpgradeOrder, Work,
 };
 use crate::upgrade::{self, Facts};
 
-pub(crate) use remember::remember;
+pub(crate) use remember::{remember, remember_into};
 
 /// The presence of so many executors is kept in one piece of work, so that no upgrade waits behind a whole fleet's.
 const KEPT_AT_ONCE: usize = 2_000;
@@ -206,6 +206,14 @@ impl App {
         .await
     }
 
+    /// What happens by the clock alone, where it is the turn of this control plane.
+    pub(crate) async fn tick_in_turn(&self) -> Result<(), StoreError> {
+        match self.store.has_turn(Work::Tick, self.clock.now()).await? {
+            true => self.tick().await,
+            false => Ok(()),
+        }
+    }
+
     /// What happens by the clock alone.
     pub(crate) async fn tick(&self) -> Result<(), StoreError> {
         self.end_overdue().await?;
@@ -291,6 +299,9 @@ impl App {
 
     /// Makes durable when executors were last heard.
     pub(crate) async fn keep_presence(&self) -> Result<(), StoreError> {
+        if self.store.is_shared() {
+            self.store.keep_at_work(self.fleet.at_work()).await?;
+        }
         loop {
             let heard = self.fleet.take_heard(KEPT_AT_ONCE);
             if heard.is_empty() {

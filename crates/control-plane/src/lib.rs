@@ -68,6 +68,7 @@ mod plan_schema;
 mod presence;
 mod range;
 mod reason;
+mod replicas;
 mod rollout;
 mod said;
 mod selector;

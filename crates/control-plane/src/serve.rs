@@ -36,7 +36,7 @@ use crate::settings::{BucketSettings, OutgoingSettings, Settings};
 use crate::store::{self, Database, OwnerToken, Store, StoreError};
 use crate::suspended::Suspended;
 use crate::webhook::dispatch;
-use crate::{background, routes};
+use crate::{background, replicas, routes};
 
 /// How long answers that are under way may take once the end is asked for.
 const GRACE: Duration = Duration::from_secs(10);
@@ -90,6 +90,7 @@ pub struct Running {
     gates: JoinHandle<()>,
     bucket: JoinHandle<()>,
     pace: JoinHandle<()>,
+    replicas: JoinHandle<()>,
     _lock: Option<std::fs::File>,
 }
 
@@ -155,6 +156,7 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
             async move { app.artifacts.watch().await }
         }),
         pace: tokio::spawn(live::run(Arc::clone(&app))),
+        replicas: tokio::spawn(replicas::run(Arc::clone(&app))),
         certificate,
         app,
         _lock: lock,
@@ -208,6 +210,10 @@ impl Running {
         self.gates.abort();
         self.bucket.abort();
         self.pace.abort();
+        self.replicas.abort();
+        if let Err(e) = self.app.store.end_turns().await {
+            tracing::warn!("the others wait some seconds before they do what happens by the clock: {e}");
+        }
         if let Err(e) = self.app.keep_presence().await {
             tracing::error!("the presence of executors is not kept: {e}");
         }

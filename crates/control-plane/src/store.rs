@@ -41,6 +41,7 @@ mod preflight;
 mod readers;
 mod release_rows;
 mod releases;
+mod replicas;
 mod requests;
 mod revisions;
 mod schema;
@@ -51,6 +52,7 @@ mod steering;
 mod steering_tried;
 mod steps;
 mod tokens;
+mod turns;
 mod upgrade_rows;
 mod upgrades;
 mod upgrades_by_day;
@@ -67,6 +69,7 @@ pub(crate) mod plan_bench;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use uuid::Uuid;
 
 pub use accounts::OwnerToken;
 pub use activity::Wanted;
@@ -88,6 +91,7 @@ pub use plan_sights::{Sight, Sights};
 pub use plan_steering::{PlanAsk, PlanRefused, PlanSteer};
 pub use plans::{MembersListed, PlanShown};
 pub use releases::{ReleaseRefused, ReleasesListed, Upload, may_join};
+pub use replicas::AtWork;
 pub use requests::{RequestRefused, UpgradeOrder};
 pub use schema::OpenError;
 pub use sessions::{NewSession, OpeningToken};
@@ -95,6 +99,8 @@ pub use sign_in::{Credential, Opened, Person, SignedIn};
 pub use steering::{Steer, SteerRefused};
 pub use steps::{AcknowledgeRefused, Part};
 
+pub use sql::News;
+pub use turns::Work;
 pub use upgrades::Listed;
 pub use users::{NewUser, PeopleRefused};
 pub use webhooks::NewWebhook;
@@ -142,6 +148,10 @@ pub struct Store {
     writer: Writer,
     changes: changes::Changes,
     readers: Arc<Readers>,
+    database: Database,
+    /// Who this is among those that share the database.
+    id: Uuid,
+    count: watch::Sender<u64>,
     commits: watch::Receiver<u64>,
 }
 
@@ -152,19 +162,23 @@ impl Store {
     /// When it cannot be used, or was brought along by a newer program.
     pub fn open(database: &Database) -> Result<Self, OpenError> {
         let (count, commits) = watch::channel(0);
+        let id = Uuid::now_v7();
         let writer = match database {
-            Database::Sqlite(path) => Writer::start(Line::to_a_file(schema::sqlite::open(path)?), count)?,
+            Database::Sqlite(path) => {
+                Writer::start(Line::to_a_file(schema::sqlite::open(path)?), count.clone())?
+            }
             Database::Postgresql(address) => {
                 let address = address.as_ref().clone();
                 let line = std::thread::spawn(move || {
                     schema::postgresql::bring_along(&address)?;
-                    Ok(Line::to_a_server(address))
+                    Ok(Line::to_a_server(address, id))
                 });
-                Writer::start(line.join().unwrap_or(Err(OpenError::Panicked))?, count)?
+                Writer::start(line.join().unwrap_or(Err(OpenError::Panicked))?, count.clone())?
             }
         };
         let readers = Arc::new(Readers::of(database.clone()));
-        Ok(Self { writer, changes: changes::Changes::default(), readers, commits })
+        let changes = changes::Changes::default();
+        Ok(Self { writer, changes, readers, database: database.clone(), id, count, commits })
     }
 
     /// How many transactions have changed something since the start.

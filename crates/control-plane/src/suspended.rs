@@ -28,6 +28,11 @@ impl Suspended {
         }
     }
 
+    /// Takes what the store holds now.
+    pub(crate) fn replace(&self, accounts: Vec<Uuid>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = accounts.into_iter().collect();
+    }
+
     /// # Errors
     /// When the account is suspended.
     pub(crate) fn check(&self, account: Uuid) -> Result<(), ApiError> {

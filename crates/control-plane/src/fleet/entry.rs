@@ -177,6 +177,11 @@ impl Entry {
         !std::mem::replace(&mut self.was_heard_since_kept, true)
     }
 
+    /// It was heard by another control plane, which keeps that.
+    pub(super) fn was_heard_elsewhere(&mut self, restarts: u32, at: Timestamp) {
+        (self.last_seen_ms, self.restarts) = (at.as_millisecond(), restarts);
+    }
+
     /// The report has nothing to tell the store.
     pub(super) fn has_settled(&self, report: &UpgradeReport, hashing: &RandomState) -> bool {
         report.log.is_empty() && self.settled == fingerprint(report, hashing)

@@ -1,6 +1,6 @@
 //! The live keys: a secret is looked up at every sync.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
@@ -19,6 +19,8 @@ pub(super) struct Keys {
     by_id: HashTable<u32>,
     /// Few keys have been given a new secret of late.
     by_previous: HashMap<SecretHash, (Uuid, Timestamp)>,
+    /// One that was on its way when it was revoked must not come back.
+    ended: HashSet<Uuid>,
     hashing: DefaultHashBuilder,
 }
 
@@ -66,6 +68,9 @@ impl Keys {
 
     /// A new key, or new secrets of a known one.
     pub(super) fn put(&mut self, new: &ExecutorKey) {
+        if self.ended.contains(&new.id) {
+            return;
+        }
         let known = self.remove(new.id);
         let (bound_name, executor) = match known {
             Some(known) => (known.bound_name, known.executor),
@@ -74,7 +79,7 @@ impl Keys {
         let until_ms = new.expires_at.map(Timestamp::as_millisecond);
         let (id, account_id, secret) = (new.id, new.account_id, new.hash);
         let at = self.all.add(Key { id, account_id, bound_name, executor, secret, until_ms });
-        let Self { all, by_secret, by_id, by_previous, hashing } = self;
+        let Self { all, by_secret, by_id, by_previous, hashing, ended: _ } = self;
         let of = |at: &u32| all.get(*at).map_or(0, |key| of_secret(&key.secret));
         by_secret.insert_unique(of_secret(&secret), at, of);
         let of = |at: &u32| all.get(*at).map_or(0, |key| hashing.hash_one(key.id));
@@ -82,7 +87,13 @@ impl Keys {
         by_previous.extend(new.previous.map(|(previous, until)| (previous, (id, until))));
     }
 
-    pub(super) fn remove(&mut self, id: Uuid) -> Option<Key> {
+    /// It is not to come back.
+    pub(super) fn end(&mut self, id: Uuid) {
+        self.ended.insert(id);
+        self.remove(id);
+    }
+
+    fn remove(&mut self, id: Uuid) -> Option<Key> {
         let at = self.place(id)?;
         let key = self.all.remove(at)?;
         if let Ok(place) = self.by_id.find_entry(self.hashing.hash_one(id), |known| *known == at) {

@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::{Said, judge, question};
 use crate::app::App;
 use crate::outgoing::Client;
-use crate::store::{GateOf, GateToAsk, StoreError};
+use crate::store::{GateOf, GateToAsk, StoreError, Work};
 
 const AT_ONCE: usize = 16;
 /// By the clock of the control plane.
@@ -47,7 +47,7 @@ struct UnderWay {
 impl UnderWay {
     async fn launch(&mut self, app: &Arc<App>) -> Result<(), StoreError> {
         let free = AT_ONCE - self.asked.len();
-        if free == 0 {
+        if free == 0 || !app.store.has_turn(Work::Gates, app.clock.now()).await? {
             return Ok(());
         }
         let due = app.store.gates_to_ask(app.clock.now(), ASK_EVERY_MS).await?;

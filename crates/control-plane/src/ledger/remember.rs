@@ -14,6 +14,15 @@ const PORTION: u32 = 5_000;
 /// When the store does not answer.
 pub(crate) async fn remember(store: &Store, now: Timestamp) -> Result<Fleet, StoreError> {
     let fleet = Fleet::default();
+    remember_into(store, &fleet, now).await?;
+    Ok(fleet)
+}
+
+/// The same, over what is remembered already.
+///
+/// # Errors
+/// When the store does not answer.
+pub(crate) async fn remember_into(store: &Store, fleet: &Fleet, now: Timestamp) -> Result<(), StoreError> {
     let mut after = Some(Uuid::nil());
     while let Some(id) = after {
         let keys = store.live_keys(id, PORTION).await?;
@@ -26,5 +35,5 @@ pub(crate) async fn remember(store: &Store, now: Timestamp) -> Result<Fleet, Sto
         after = snapshots.last().map(|snapshot| snapshot.executor.id);
         snapshots.into_iter().for_each(|snapshot| fleet.absorb(snapshot, now));
     }
-    Ok(fleet)
+    Ok(())
 }

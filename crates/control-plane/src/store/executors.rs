@@ -225,6 +225,13 @@ pub(super) fn executor(sql: &Connection, account_id: Uuid, id: Uuid) -> Sql<Opti
         .optional()
 }
 
+/// An executor of whichever account that was not deleted.
+pub(super) fn living(sql: &Connection, id: Uuid) -> Sql<Option<Executor>> {
+    sql.prepare_cached("SELECT * FROM executors WHERE id = ?1 AND deleted_at IS NULL")?
+        .query_row(params![Word(&id)], executor_of)
+        .optional()
+}
+
 /// Counts a change of the executor's upgrades, and reads both anew.
 pub(super) fn revised(sql: &Connection, id: Uuid) -> Sql<Snapshot> {
     sql.prepare_cached("UPDATE executors SET revision = revision + 1 WHERE id = ?1")?

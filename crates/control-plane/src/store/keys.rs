@@ -258,6 +258,13 @@ pub(super) fn holder(
     })
 }
 
+/// A key, also one that was revoked.
+pub(super) fn by_id(sql: &Connection, id: Uuid) -> Sql<Option<ExecutorKey>> {
+    sql.prepare_cached("SELECT * FROM executor_keys WHERE id = ?1")?
+        .query_row(params![Word(&id)], key_of)
+        .optional()
+}
+
 /// A key that is not revoked.
 pub(super) fn live_key(sql: &Connection, id: Uuid) -> Sql<Option<ExecutorKey>> {
     sql.prepare_cached("SELECT * FROM executor_keys WHERE id = ?1 AND revoked_at IS NULL")?

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use uuid::Uuid;
+
 use super::sql::{Address, Connection, Error, Purpose, Sql};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -10,7 +12,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(super) struct Line {
     open: Option<Connection>,
     /// Where it leads to, where it can be lost.
-    to: Option<Address>,
+    to: Option<(Address, Uuid)>,
     pause: Duration,
     /// Before that nobody tries again; whoever asks meanwhile is told at once.
     not_before: Option<Instant>,
@@ -21,8 +23,9 @@ impl Line {
         Self { open: Some(connection.into()), to: None, pause: FIRST_PAUSE, not_before: None }
     }
 
-    pub(super) fn to_a_server(address: Address) -> Self {
-        Self { open: None, to: Some(address), pause: FIRST_PAUSE, not_before: None }
+    /// What is changed through it is told to the others as the doing of `id`.
+    pub(super) fn to_a_server(address: Address, id: Uuid) -> Self {
+        Self { open: None, to: Some((address, id)), pause: FIRST_PAUSE, not_before: None }
     }
 
     pub(super) fn connection(&mut self) -> Sql<&Connection> {
@@ -35,11 +38,11 @@ impl Line {
     }
 
     fn connect(&mut self) -> Sql<Connection> {
-        let Some(address) = &self.to else { return Err(away()) };
+        let Some((address, id)) = &self.to else { return Err(away()) };
         if self.not_before.is_some_and(|at| Instant::now() < at) {
             return Err(away());
         }
-        match address.connect(Purpose::Write) {
+        match address.connect(Purpose::Write(*id)) {
             Ok(new) => {
                 (self.pause, self.not_before) = (FIRST_PAUSE, None);
                 Ok(new.into())

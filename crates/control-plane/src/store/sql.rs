@@ -15,6 +15,8 @@ pub(super) use error::{Error, OptionalExtension};
 use postgresql::Postgres;
 pub use postgresql::address::Address;
 pub(super) use postgresql::address::Purpose;
+pub use postgresql::listen::News;
+pub(super) use postgresql::listen::listen;
 pub(super) use row::Row;
 pub(super) use statement::Statement;
 

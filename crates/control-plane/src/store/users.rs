@@ -185,7 +185,7 @@ fn add(sql: &Connection, new: NewUser) -> Sql<Result<User, PeopleRefused>> {
             return Ok(Err(PeopleRefused::SubjectTaken));
         }
         sql.prepare_cached(
-            "UPDATE users SET password = ?2, must_change_password = ?2 IS NOT NULL, oidc_subject = ?3,
+            "UPDATE users SET password = ?2, must_change_password = CAST(?2 AS TEXT) IS NOT NULL, oidc_subject = ?3,
                disabled_at = NULL WHERE id = ?1",
         )?
         .execute(params![Word(&id), new.one_time_password, new.oidc_subject])?;

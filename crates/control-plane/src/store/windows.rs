@@ -143,12 +143,14 @@ impl Store {
     }
 }
 
-/// All windows and all freezes that are not over, of all accounts. The connection that writes counts every change, and
-/// no other changes anything: its count tells a late copy from a new one.
+/// All windows and all freezes that are not over, of all accounts. The database counts every change of them: the count,
+/// read before them, tells a late copy from a new one.
 pub(super) fn entries(sql: &Connection, now: Timestamp) -> Sql<Entries> {
+    let Count(revision) =
+        sql.prepare_cached("SELECT revision FROM calendar_revision")?.query_row([], |row| row.get(0))?;
     let windows =
         sql.prepare_cached("SELECT * FROM windows")?.query_map([], window_of)?.collect::<Sql<_>>()?;
-    Ok(Entries { revision: sql.total_changes(), windows, freezes: freezes::ahead(sql, now)? })
+    Ok(Entries { revision, windows, freezes: freezes::ahead(sql, now)? })
 }
 
 /// Another window of the account has this one's name.

@@ -9,7 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::store::{Due, StoreError};
+use crate::store::{Due, StoreError, Work};
 use crate::webhook::{Tried, call};
 
 const AT_ONCE: usize = 4;
@@ -53,7 +53,7 @@ impl UnderWay {
     async fn launch(&mut self, app: &Arc<App>) -> Result<(), StoreError> {
         let (free, mut failing) =
             (AT_ONCE - self.to.len(), self.to.values().filter(|to| to.is_failing).count());
-        if free == 0 {
+        if free == 0 || !app.store.has_turn(Work::Webhooks, app.clock.now()).await? {
             return Ok(());
         }
         let busy = self.to.values().map(|to| to.webhook_id).collect();

@@ -137,7 +137,7 @@ async fn a_label_never_moves_an_executor_out_of_a_wave_that_has_begun() {
     );
     store.put_wave(NOBODY.parse().unwrap(), 0, WaveState::Running, "", None).await;
     let member = "INSERT INTO plan_members
-        SELECT plans.id, executors.id, 'host-1', 0, 1, 1, 'held', 'audit', '1.0.0', 0, NULL FROM plans, executors";
+        SELECT plans.id, executors.id, 'host-1', 0, 1, TRUE, 'held', 'audit', '1.0.0', 0, NULL FROM plans, executors";
     store.put(member).await;
     let asked = json!({"labels": {"ring": "standard"}});
     let patched = control_plane.patch(&path, asked).await.ok();

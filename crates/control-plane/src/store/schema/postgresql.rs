@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
         include_str!("../migrations/postgresql/0001_people.sql")
     ),
     include_str!("../migrations/postgresql/0015_names.sql"),
+    include_str!("../migrations/postgresql/0016_replicas.sql"),
 ];
 
 /// Nobody else brings the schema along while this is held.

@@ -23,6 +23,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0013_requests_by_day.sql"),
     include_str!("../migrations/0014_trusted_keys.sql"),
     include_str!("../migrations/0015_names.sql"),
+    include_str!("../migrations/0016_replicas.sql"),
 ];
 
 pub(in crate::store) fn open(path: &Path) -> Result<Connection, OpenError> {

@@ -3,6 +3,7 @@
 //! of its own.
 
 pub(super) mod address;
+pub(super) mod listen;
 mod text;
 pub(super) mod value;
 
@@ -14,6 +15,7 @@ use tokio::runtime::Runtime;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
+use uuid::Uuid;
 
 use super::{Error, Sql, Values};
 use text::Translated;
@@ -34,6 +36,9 @@ pub(in crate::store) struct Postgres {
     ahead: RefCell<String>,
     is_in_transaction: Cell<bool>,
     changes: Cell<u64>,
+    changes_before: Cell<u64>,
+    /// Says whose doing it was that something has changed, in the transaction in which it changes.
+    tell: Option<String>,
 }
 
 /// A statement as it was translated, and as the server knows it.
@@ -52,7 +57,7 @@ pub(in crate::store) struct Prepared<'c> {
 }
 
 impl Postgres {
-    fn of(runtime: Runtime, client: Client) -> Self {
+    fn of(runtime: Runtime, client: Client, by: Option<Uuid>) -> Self {
         Self {
             runtime: Some(runtime),
             client,
@@ -60,6 +65,8 @@ impl Postgres {
             ahead: RefCell::default(),
             is_in_transaction: Cell::new(false),
             changes: Cell::new(0),
+            changes_before: Cell::new(0),
+            tell: by.map(|by| format!("SELECT pg_notify('novacula', 'commit {by}'); COMMIT")),
         }
     }
 
@@ -102,6 +109,7 @@ impl Postgres {
     pub(super) fn begin(&self) {
         self.ahead.replace(BEGIN.to_owned());
         self.is_in_transaction.set(true);
+        self.changes_before.set(self.changes.get());
     }
 
     pub(super) fn steer(&self, word: &str) {
@@ -110,7 +118,8 @@ impl Postgres {
 
     /// A transaction that has failed is undone by a COMMIT without a word; the statement before it says so.
     pub(super) fn commit(&self) -> Sql<()> {
-        self.run_ahead_and("SELECT 1; COMMIT")?;
+        let has_changed = self.changes.get() > self.changes_before.get();
+        self.run_ahead_and(self.tell.as_deref().filter(|_| has_changed).unwrap_or("SELECT 1; COMMIT"))?;
         self.is_in_transaction.set(false);
         Ok(())
     }

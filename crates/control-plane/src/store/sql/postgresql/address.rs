@@ -14,6 +14,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::super::{Error, Sql};
 use super::Postgres;
+use uuid::Uuid;
 
 /// How long somebody may take to answer that they are there.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -27,8 +28,8 @@ const READER: &str = "SET default_transaction_read_only = on";
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Purpose {
-    /// The one that writes.
-    Write,
+    /// The one that writes, for this control plane.
+    Write(Uuid),
     /// One of those that read.
     Read,
     /// The one that brings the schema along.
@@ -120,7 +121,11 @@ impl Address {
             let patience = tokio::time::timeout(2 * PATIENCE, self.open(purpose));
             patience.await.map_err(|_| Error::Lost("the database does not answer".to_owned()))?
         });
-        Ok(Postgres::of(runtime, client?))
+        let by = match purpose {
+            Purpose::Write(by) => Some(by),
+            Purpose::Read | Purpose::Migrate => None,
+        };
+        Ok(Postgres::of(runtime, client?, by))
     }
 
     async fn open(&self, purpose: Purpose) -> Sql<Client> {
@@ -137,14 +142,22 @@ impl Address {
             }
         };
         match purpose {
-            Purpose::Write => client.batch_execute(WRITER).await?,
+            Purpose::Write(_) => client.batch_execute(WRITER).await?,
             Purpose::Read => client.batch_execute(READER).await?,
             Purpose::Migrate => {}
         }
         Ok(client)
     }
 
-    fn tls(&self) -> Sql<MakeRustlsConnect> {
+    pub(super) fn is_secret(&self) -> bool {
+        self.config.get_ssl_mode() == SslMode::Require
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(super) fn tls(&self) -> Sql<MakeRustlsConnect> {
         let mut roots = RootCertStore::empty();
         match &self.ca_file {
             None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),

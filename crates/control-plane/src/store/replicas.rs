@@ -1,0 +1,160 @@
+//! What a control plane asks the database about the work of the others on it.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::column::{Count, Time, Word};
+use super::sql::{Connection, News, Sql, listen, params};
+use super::{Database, LastSeen, Store, StoreError, executors, keys, upgrades};
+use crate::executor::Snapshot;
+use crate::key::ExecutorKey;
+
+/// How far an upgrade at work is, and since when it stands there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtWork {
+    /// Which.
+    pub upgrade_id: Uuid,
+    /// Of whom.
+    pub executor_id: Uuid,
+    /// How many bytes it has.
+    pub bytes_done: u64,
+    /// Of how many.
+    pub bytes_total: u64,
+    /// Since when.
+    pub stands_since: Timestamp,
+}
+
+impl Store {
+    /// Other control planes may use the database too.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self.database, Database::Postgresql(_))
+    }
+
+    /// From now on all that is changed is told; `None` where nobody else can change anything.
+    #[must_use]
+    pub fn listen(&self) -> Option<mpsc::UnboundedReceiver<News>> {
+        let Database::Postgresql(address) = &self.database else { return None };
+        let (to, news) = mpsc::unbounded_channel();
+        tokio::spawn(listen(address.as_ref().clone(), to));
+        Some(news)
+    }
+
+    /// Wakes whoever watches the commits, for one of another control plane; ours were told when they happened.
+    pub fn note_commit_by(&self, id: &str) {
+        if id != self.id.to_string() {
+            self.count.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// These executors as they are; whoever was deleted is left out.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn snapshots_of(&self, ids: Vec<Uuid>) -> Result<HashMap<Uuid, Snapshot>, StoreError> {
+        self.read(move |sql| {
+            let snapshot = |id: Uuid| {
+                let Some(executor) = executors::living(sql, id)? else { return Ok(None) };
+                Ok(Some((id, Snapshot { executor, upgrade: upgrades::latest(sql, id)? })))
+            };
+            ids.into_iter().filter_map(|id| snapshot(id).transpose()).collect()
+        })
+        .await
+    }
+
+    /// These keys as they are, also those that were revoked.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn keys_of(&self, ids: Vec<Uuid>) -> Result<Vec<ExecutorKey>, StoreError> {
+        self.read(move |sql| ids.into_iter().filter_map(|id| keys::by_id(sql, id).transpose()).collect())
+            .await
+    }
+
+    /// The executors that were deleted and the keys that were revoked.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn gone(&self) -> Result<(Vec<Uuid>, Vec<Uuid>), StoreError> {
+        self.read(|sql| {
+            let executors = ids(sql, "SELECT id FROM executors WHERE deleted_at IS NOT NULL")?;
+            Ok((executors, ids(sql, "SELECT id FROM executor_keys WHERE revoked_at IS NOT NULL")?))
+        })
+        .await
+    }
+
+    /// Who was heard since then, by whichever control plane.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn heard_since(&self, since: Timestamp) -> Result<Vec<LastSeen>, StoreError> {
+        self.read(move |sql| {
+            sql.prepare_cached(
+                "SELECT id, last_seen_at, restarts FROM executors WHERE last_seen_at >= ?1 AND deleted_at IS NULL",
+            )?
+            .query_map(params![Time(since)], |row| {
+                let (executor_id, at) = (row.get::<_, Word<_>>(0)?.0, row.get::<_, Time>(1)?.0);
+                Ok(LastSeen { executor_id, at, restarts: row.get(2)? })
+            })?
+            .collect()
+        })
+        .await
+    }
+
+    /// How far the upgrades at work are, as those say who hear their executors.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn at_work(&self) -> Result<Vec<AtWork>, StoreError> {
+        self.read(|sql| {
+            sql.prepare_cached(
+                "SELECT id, executor_id, bytes_done, bytes_total, stands_since FROM upgrades
+                 WHERE ended_at IS NULL AND started_at IS NOT NULL AND stands_since IS NOT NULL",
+            )?
+            .query_map([], |row| {
+                Ok(AtWork {
+                    upgrade_id: row.get::<_, Word<_>>(0)?.0,
+                    executor_id: row.get::<_, Word<_>>(1)?.0,
+                    bytes_done: row.get::<_, Count>(2)?.0,
+                    bytes_total: row.get::<_, Count>(3)?.0,
+                    stands_since: row.get::<_, Time>(4)?.0,
+                })
+            })?
+            .collect()
+        })
+        .await
+    }
+
+    /// Keeps how far upgrades at work are, for the others.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn keep_at_work(&self, all: Vec<AtWork>) -> Result<(), StoreError> {
+        if all.is_empty() {
+            return Ok(());
+        }
+        self.write(move |sql| {
+            for it in all {
+                sql.prepare_cached(
+                    "UPDATE upgrades SET bytes_done = ?2, bytes_total = ?3, stands_since = ?4
+                     WHERE id = ?1 AND ended_at IS NULL AND coalesce(stands_since, 0) < ?4",
+                )?
+                .execute(params![
+                    Word(&it.upgrade_id),
+                    Count(it.bytes_done),
+                    Count(it.bytes_total),
+                    Time(it.stands_since),
+                ])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn ids(sql: &Connection, question: &str) -> Sql<Vec<Uuid>> {
+    sql.prepare(question)?.query_map([], |row| Ok(row.get::<_, Word<_>>(0)?.0))?.collect()
+}
