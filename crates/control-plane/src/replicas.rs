@@ -30,8 +30,8 @@ struct Changed {
     keys: HashSet<Uuid>,
     accounts: bool,
     calendar: bool,
-    /// Whose commits.
-    commits: HashSet<String>,
+    /// Something; whoever watches wants to look.
+    commit: bool,
 }
 
 /// Runs until it is dropped; on a file there is nothing to do.
@@ -72,12 +72,13 @@ impl Changed {
             }
             News::Told(told) => told,
         };
-        match told.split_once(' ') {
+        // Behind the id it is said by whom.
+        match told.split_once(' ').map(|(what, rest)| (what, rest.split(' ').next().unwrap_or_default())) {
             Some(("executors", id)) => self.executors.extend(id.parse::<Uuid>()),
             Some(("executor_keys", id)) => self.keys.extend(id.parse::<Uuid>()),
             Some(("accounts", _)) => self.accounts = true,
-            Some(("commit", by)) => drop(self.commits.insert(by.to_owned())),
-            _ if told == "calendar" => self.calendar = true,
+            Some(("calendar", _)) => self.calendar = true,
+            Some(("commit", _)) => self.commit = true,
             _ => tracing::debug!(told, "the database tells something that nobody here knows"),
         }
         self.everything |= self.executors.len() + self.keys.len() > MANY;
@@ -114,11 +115,10 @@ impl App {
         if changed.everything || changed.calendar {
             self.calendar.replace(self.store.calendar(now).await?, now);
         }
-        if changed.everything {
-            self.store.note_commit_by("whoever it was");
-        }
         // Last: whoever looks now sees all of it.
-        changed.commits.iter().for_each(|by| self.store.note_commit_by(by));
+        if changed.everything || changed.commit {
+            self.store.note_commit_elsewhere();
+        }
         Ok(())
     }
 

@@ -39,15 +39,13 @@ impl Store {
     pub fn listen(&self) -> Option<mpsc::UnboundedReceiver<News>> {
         let Database::Postgresql(address) = &self.database else { return None };
         let (to, news) = mpsc::unbounded_channel();
-        tokio::spawn(listen(address.as_ref().clone(), to));
+        tokio::spawn(listen(address.as_ref().clone(), self.id.to_string(), to));
         Some(news)
     }
 
     /// Wakes whoever watches the commits, for one of another control plane; ours were told when they happened.
-    pub fn note_commit_by(&self, id: &str) {
-        if id != self.id.to_string() {
-            self.count.send_modify(|count| *count += 1);
-        }
+    pub fn note_commit_elsewhere(&self) {
+        self.count.send_modify(|count| *count += 1);
     }
 
     /// These executors as they are; whoever was deleted is left out.

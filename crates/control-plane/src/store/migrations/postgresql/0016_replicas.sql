@@ -14,11 +14,11 @@ CREATE TABLE turns (
   until  BIGINT NOT NULL
 );
 
--- Whoever changes what the others remember tells them, whichever statement it was: what changed, and of which id. When an
--- executor was heard is not told: that is every few seconds for all of them.
+-- Whoever changes what the others remember tells them, whichever statement it was: what changed, of which
+-- id, and by whom, so that nobody hears of their own doing. When an executor was heard is not told: that is every few seconds for all of them.
 CREATE FUNCTION tell_of_a_row() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM pg_notify('novacula', TG_TABLE_NAME || ' ' || NEW.id);
+  PERFORM pg_notify('novacula', TG_TABLE_NAME || ' ' || NEW.id || ' ' || coalesce(current_setting('novacula.by', true), ''));
   RETURN NULL;
 END $$;
 CREATE TRIGGER executors_added AFTER INSERT ON executors FOR EACH ROW EXECUTE FUNCTION tell_of_a_row();
@@ -32,7 +32,7 @@ CREATE TRIGGER accounts_changed AFTER UPDATE OF suspended_at ON accounts
 CREATE FUNCTION tell_of_the_calendar() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE calendar_revision SET revision = revision + 1;
-  PERFORM pg_notify('novacula', 'calendar');
+  PERFORM pg_notify('novacula', 'calendar - ' || coalesce(current_setting('novacula.by', true), ''));
   RETURN NULL;
 END $$;
 CREATE TRIGGER windows_changed AFTER INSERT OR UPDATE OR DELETE ON windows

@@ -142,7 +142,7 @@ impl Address {
             }
         };
         match purpose {
-            Purpose::Write(_) => client.batch_execute(WRITER).await?,
+            Purpose::Write(by) => client.batch_execute(&format!("{WRITER}; SET novacula.by = '{by}'")).await?,
             Purpose::Read => client.batch_execute(READER).await?,
             Purpose::Migrate => {}
         }

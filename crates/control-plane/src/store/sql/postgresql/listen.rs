@@ -24,11 +24,11 @@ pub enum News {
     Told(String),
 }
 
-/// Listens until nobody wants to hear any more.
-pub(in crate::store) async fn listen(address: Address, to: mpsc::UnboundedSender<News>) {
+/// Listens to the others until nobody wants to hear any more.
+pub(in crate::store) async fn listen(address: Address, own: String, to: mpsc::UnboundedSender<News>) {
     let mut pause = FIRST_PAUSE;
     while !to.is_closed() {
-        match listen_once(&address, &to, &mut pause).await {
+        match listen_once(&address, (&own, &to), &mut pause).await {
             Ok(()) => return,
             Err(e) => tracing::warn!("what other control planes change is not heard for a moment: {e}"),
         }
@@ -37,7 +37,11 @@ pub(in crate::store) async fn listen(address: Address, to: mpsc::UnboundedSender
     }
 }
 
-async fn listen_once(address: &Address, to: &mpsc::UnboundedSender<News>, pause: &mut Duration) -> Sql<()> {
+async fn listen_once(
+    address: &Address,
+    to: (&str, &mpsc::UnboundedSender<News>),
+    pause: &mut Duration,
+) -> Sql<()> {
     if address.is_secret() {
         let (client, connection) = address.config().connect(address.tls()?).await?;
         hear(client, connection, to, pause).await
@@ -50,7 +54,7 @@ async fn listen_once(address: &Address, to: &mpsc::UnboundedSender<News>, pause:
 async fn hear<T>(
     client: Client,
     mut connection: Connection<Socket, T>,
-    to: &mpsc::UnboundedSender<News>,
+    (own, to): (&str, &mpsc::UnboundedSender<News>),
     pause: &mut Duration,
 ) -> Sql<()>
 where
@@ -70,6 +74,7 @@ where
     let carry = async {
         while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
             if let AsyncMessage::Notification(told) = message?
+                && !told.payload().ends_with(own)
                 && to.send(News::Told(told.payload().to_owned())).is_err()
             {
                 return Ok(());
