@@ -14,7 +14,7 @@ LAB_TESTS := $(patsubst tests/%.rs,--test %,$(wildcard tests/lab_*.rs))
 # Tests on hosts mostly wait: four at once load two processors well.
 export RUST_TEST_THREADS ?= $(shell n=$$(nproc); echo $$((n > 4 ? n : 4)))
 
-.PHONY: demo test test-api test-fleet test-crash-points test-power-cuts test-ui test-matrix fuzz bench package prepare
+.PHONY: demo test test-api test-fleet test-crash-points test-power-cuts test-ui test-matrix fuzz bench bench-scale package prepare
 
 demo: prepare $(KEYS)
 	cargo run --quiet --locked --package novacula-lab --bin demo
@@ -74,6 +74,20 @@ fuzz: prepare $(KEYS)
 
 bench: prepare $(KEYS)
 	benches/run.sh
+	$(MAKE) bench-scale
+
+# How far one control plane goes, and two; benches/scale.py says what each part is. SCALE_PARTS=ac measures some of them, and
+# SCALE_LONG_RUN=20 makes a short run of the one with the killed replica.
+SCALE_PARTS ?= abcdefgh
+SCALE_LONG_RUN ?= 600
+bench-scale: prepare $(KEYS)
+	cargo build --quiet --locked --release --package novacula-control-plane
+	cargo build --quiet --locked --release --package novacula-lab --bin load
+	cargo build --quiet --locked --workspace --bin bench_parts
+	python3 -B benches/scale.py --parts $(SCALE_PARTS) --long-run $(SCALE_LONG_RUN) \
+		--control-plane $(CARGO_TARGET_DIR)/release/novacula-control-plane --load $(CARGO_TARGET_DIR)/release/load \
+		--bench-parts $(CARGO_TARGET_DIR)/debug/bench_parts --secret-key $(LAB)/keys/secret/lab.key \
+		--version $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1) $(SCALE_FLAGS)
 
 # What ships trusts the keys in keys/, never those of the laboratory. BINARY=PATH packages what was built and signed
 # before.

@@ -39,13 +39,17 @@ class ControlPlane:
 
     def upgrade(self, executor, version):
         """Orders an upgrade and waits for its end, however it ends."""
-        order = {"targetVersion": version, "healthWindowMs": 1000}
-        upgrade = self.call("POST", f"executors/{executor}/upgrade", order)["id"]
+        return self.end_of(self.order(executor, version))
 
+    def order(self, executor, version):
+        order = {"targetVersion": version, "healthWindowMs": 1000}
+        return self.call("POST", f"executors/{executor}/upgrade", order)["id"]
+
+    def end_of(self, upgrade):
         def look():
             seen = self.call("GET", f"upgrades/{upgrade}")
             return seen if seen["stage"] in ("COMPLETED", "ROLLEDBACK", "ABANDONED", "FAILED") else None
-        return wait_for(f"the upgrade to {version} must end", look)
+        return wait_for(f"the upgrade {upgrade} must end", look)
 
     def call(self, method, path, body=None):
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Lines};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
 
 use tempfile::TempDir;
@@ -83,6 +83,12 @@ impl ControlPlane {
         let mut running = serve(self.folder.path(), self.port, &self.environment);
         said(&mut running.stdout, "listening on ");
         self.running = Some(running);
+    }
+
+    /// Its database, for whoever changes it while it stands still.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join("novacula.sqlite")
     }
 
     /// A copy of all it has kept, taken while it stands still.

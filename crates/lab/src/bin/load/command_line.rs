@@ -42,6 +42,12 @@ pub struct Asked {
     /// How many of 100 executors report the progress of an upgrade
     #[arg(long, default_value_t = 0, value_name = "PERCENT")]
     pub in_upgrade: u32,
+    /// So many syncs of an upgrading executor lie between two stages
+    #[arg(long, default_value_t = 8, value_name = "N")]
+    pub at_a_stage: u32,
+    /// So often an executor has said something new in runs before
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub said: u32,
     /// How long a request is tried again, at all targets in turn, before it counts as an error
     #[arg(long, default_value_t = 10.0, value_name = "S")]
     pub patience: f64,
@@ -70,6 +76,7 @@ impl Asked {
         let enough = self.connections + self.threads;
         ensure!(u64::from(self.executors) >= enough, "there must be at least {enough} executors");
         ensure!(self.executors <= 100_000_000, "a number of an executor has 8 digits");
+        ensure!(self.at_a_stage > 0, "--at-a-stage must be at least 1");
         ensure!(self.seconds.is_some() || self.requests.is_some(), "give --seconds or --requests");
         Ok(())
     }

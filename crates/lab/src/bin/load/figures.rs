@@ -79,7 +79,7 @@ impl Figures {
         }
     }
 
-    pub fn json(&self, started: Instant, asked: &Asked) -> Result<Value> {
+    pub fn json(&self, started: Instant, said: u32, asked: &Asked) -> Result<Value> {
         let seconds = self.last.map_or(Duration::ZERO, |last| last - started).as_secs_f64();
         let quantile = |q| ms(self.latencies.value_at_quantile(q));
         let own = getrusage(UsageWho::RUSAGE_SELF)?;
@@ -102,6 +102,7 @@ impl Figures {
             "lastBadStatus": self.last_bad_status,
             "connected": self.connected,
             "unsent": self.unsent,
+            "said": said,
             "ownCpuUs": own_us,
             "aSecond": self.a_second,
             "executors": asked.executors,

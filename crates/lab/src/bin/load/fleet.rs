@@ -48,7 +48,7 @@ pub struct Sync {
     pub role: Role,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Executor {
     acknowledged: u32,
     sent: u32,
@@ -60,12 +60,15 @@ pub struct Fleet {
     first: u32,
     next: usize,
     roles: Roles,
+    said: u32,
     executors: Vec<Executor>,
 }
 
 impl Fleet {
-    pub fn new(first: u32, count: u32, roles: Roles) -> Self {
-        Self { first, next: 0, roles, executors: vec![Executor::default(); count as usize] }
+    /// `said`: so often each has said something new before.
+    pub fn new(first: u32, count: u32, said: u32, roles: Roles) -> Self {
+        let executor = Executor { acknowledged: said, sent: said, is_waiting: false };
+        Self { first, next: 0, roles, said, executors: vec![executor; count as usize] }
     }
 
     /// Whose turn it is. There are more executors than connections, so one of them waits for no answer.
@@ -99,10 +102,15 @@ impl Fleet {
         self.executors[(sync.number - self.first) as usize].is_waiting = false;
     }
 
+    /// The most often that one of them has said something new by now.
+    pub fn said(&self) -> u32 {
+        self.executors.iter().map(|executor| executor.sent).max().unwrap_or(self.said)
+    }
+
     /// Number, last change that was answered, and last that was sent, of all that said something new.
     pub fn changes(&self) -> impl Iterator<Item = (u32, u32, u32)> {
-        let said_something = |(number, executor): (u32, &Executor)| {
-            (executor.acknowledged > 0).then_some((number, executor.acknowledged, executor.sent))
+        let said_something = move |(number, executor): (u32, &Executor)| {
+            (executor.acknowledged > self.said).then_some((number, executor.acknowledged, executor.sent))
         };
         (self.first..).zip(&self.executors).filter_map(said_something)
     }
@@ -122,7 +130,7 @@ mod tests {
 
     #[test]
     fn nobody_speaks_before_it_was_answered() {
-        let mut fleet = Fleet::new(99, 3, ROLES);
+        let mut fleet = Fleet::new(99, 3, 0, ROLES);
         let (first, second) = (fleet.next(), fleet.next());
         assert_eq!((first.number, second.number), (99, 100));
         fleet.answered(second);
@@ -131,12 +139,12 @@ mod tests {
 
     #[test]
     fn what_was_sent_and_what_was_answered_are_told_apart() {
-        let mut fleet = Fleet::new(99, 1, ROLES);
+        let mut fleet = Fleet::new(99, 1, 5, ROLES);
         let first = fleet.next();
         fleet.answered(first);
         let second = fleet.next();
         fleet.given_up(second);
-        assert_eq!((first.count, second.count), (1, 2));
-        assert_eq!(fleet.changes().collect::<Vec<_>>(), [(99, 1, 2)]);
+        assert_eq!((first.count, second.count), (6, 7));
+        assert_eq!(fleet.changes().collect::<Vec<_>>(), [(99, 6, 7)]);
     }
 }

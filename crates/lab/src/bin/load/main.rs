@@ -49,7 +49,7 @@ fn load(asked: &Asked) -> Result<bool> {
     let requests = Arc::new(Requests::new(asked)?);
     if let Some(number) = asked.show {
         let mut request = Vec::new();
-        requests.write(Sync { number, count: 1, role: asked.roles().of(number) }, &mut request);
+        requests.write(Sync { number, count: asked.said + 1, role: asked.roles().of(number) }, &mut request);
         std::io::stdout().write_all(&request)?;
         return Ok(true);
     }
@@ -71,13 +71,13 @@ fn load(asked: &Asked) -> Result<bool> {
             let fleet = Fleet::new(
                 u32::try_from(first)?,
                 u32::try_from(part(asked.executors.into()))?,
+                asked.said,
                 asked.roles(),
             );
             Ok(thread::spawn(move || Worker::new(requests, targets, fleet, bounds)?.run()))
         })
         .collect::<Result<_>>()?;
-    let mut all = Figures::new();
-    let mut fleets = Vec::new();
+    let (mut all, mut fleets) = (Figures::new(), Vec::new());
     for thread in running {
         let (figures, fleet) = thread.join().map_err(|_| anyhow!("a thread of the load broke"))??;
         all.add(&figures);
@@ -87,12 +87,12 @@ fn load(asked: &Asked) -> Result<bool> {
         let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
         let mut file = BufWriter::new(file);
         for (number, acknowledged, sent) in fleets.iter().flat_map(Fleet::changes) {
-            let value = |count| requests.value(number, count);
-            writeln!(file, "{number} {} {}", value(acknowledged), value(sent))?;
+            writeln!(file, "{number} {} {}", requests.value(acknowledged), requests.value(sent))?;
         }
         file.flush()?;
     }
-    println!("{:#}", all.json(started, asked)?);
+    let said = fleets.iter().map(Fleet::said).max().unwrap_or(asked.said);
+    println!("{:#}", all.json(started, said, asked)?);
     Ok(all.errors == 0)
 }
 

@@ -19,8 +19,6 @@ const BYTES: u64 = 919_191_919;
 
 /// So many hosts stand in a rack.
 const IN_A_RACK: u32 = 40;
-/// An upgrading executor is at each stage for so many syncs.
-const AT_A_STAGE: u32 = 8;
 const SIZE: u64 = 999_999_999;
 
 /// The stages of an upgrade up to where it could end.
@@ -42,6 +40,7 @@ pub struct Requests {
     /// Without.
     moving: Vec<Template>,
     change: Change,
+    at_a_stage: u32,
     /// Two runs never say the same: counted from the time of the start, faster than any executor could sync.
     base: u64,
 }
@@ -67,6 +66,7 @@ impl Requests {
             advancing: STAGES.iter().map(|stage| at(*stage, true)).collect::<Result<_>>()?,
             moving: STAGES.iter().map(|stage| at(*stage, false)).collect::<Result<_>>()?,
             change: asked.change,
+            at_a_stage: asked.at_a_stage,
             base,
         })
     }
@@ -78,7 +78,7 @@ impl Requests {
             Role::Idle => (&self.idle, 0),
             Role::Relabelled => (&self.idle, self.base + u64::from(sync.count)),
             Role::Advancing => (&self.advancing[stage(sync.count)], 0),
-            Role::Upgrading => (&self.moving[stage(sync.count.div_ceil(AT_A_STAGE))], 0),
+            Role::Upgrading => (&self.moving[stage(sync.count.div_ceil(self.at_a_stage))], 0),
         };
         out.clear();
         out.extend_from_slice(&template.bytes);
@@ -97,7 +97,7 @@ impl Requests {
     }
 
     /// What stands for the change that was said as the `count`th: the value of the label, or the number of the line.
-    pub fn value(&self, _number: u32, count: u32) -> u64 {
+    pub fn value(&self, count: u32) -> u64 {
         match self.change {
             Change::Label => self.base + u64::from(count),
             Change::Stage => count.into(),

@@ -1,5 +1,6 @@
 //! One thread: its connections, its executors, and when each request is due.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
@@ -62,8 +63,8 @@ pub struct Worker {
     bounds: Bounds,
     epoll: Epoll,
     places: Vec<Place>,
-    /// Those without a request.
-    free: Vec<usize>,
+    /// Those without a request, the one that has rested longest first: so every connection is used.
+    free: VecDeque<usize>,
     /// Those that wait for a target.
     resting: usize,
     request: Vec<u8>,
@@ -84,7 +85,7 @@ impl Worker {
             requests,
             shunned_until: vec![bounds.started; targets.len()],
             places: (0..bounds.connections).map(place).collect(),
-            free: (0..bounds.connections).rev().collect(),
+            free: (0..bounds.connections).collect(),
             targets,
             fleet,
             bounds,
@@ -135,7 +136,7 @@ impl Worker {
             if due > now {
                 return Some(due);
             }
-            let Some(place) = self.free.pop() else { return Some(due) };
+            let Some(place) = self.free.pop_front() else { return Some(due) };
             self.begun += 1;
             let sync = self.fleet.next();
             self.places[place].pending = Some(Pending { sync, since: due, sent: now, bad_answers: 0 });
@@ -275,7 +276,7 @@ impl Worker {
 
     fn end(&mut self, place: usize) {
         self.places[place].pending = None;
-        self.free.push(place);
+        self.free.push_back(place);
     }
 
     /// Those that could reach nobody try again, and those that wait for an answer for too long wait no longer.
