@@ -251,20 +251,25 @@ impl Fleet {
         upgrade::timeout_at(upgrade, since, sync_interval_ms)
     }
 
-    /// Whom we have heard since this was last asked, at most so many; whoever is left is told of next time.
-    #[must_use]
-    pub fn take_heard(&self, most: usize) -> Vec<LastSeen> {
-        let mut memory = self.memory();
-        let Memory { heard, executors, .. } = &mut *memory;
-        let some = heard.drain(heard.len().saturating_sub(most)..);
-        some.filter_map(|at| {
-            let entry = executors.get_mut(at)?;
-            std::mem::take(&mut entry.was_heard_since_kept).then_some(LastSeen {
-                executor_id: entry.id,
-                at: entry.last_seen_at(),
-                restarts: entry.restarts,
-            })
+    /// Whom we have heard since this was last asked, in portions of so many. In the order in which the fleet was read, which
+    /// is about that of the rows: who is kept together lies together.
+    pub fn take_heard(&self, at_once: usize) -> impl Iterator<Item = Vec<LastSeen>> {
+        let mut heard = std::mem::take(&mut self.memory().heard);
+        heard.sort_unstable();
+        let mut from = 0;
+        std::iter::from_fn(move || {
+            let portion = heard.get(from..heard.len().min(from + at_once)).filter(|some| !some.is_empty())?;
+            from += portion.len();
+            let mut memory = self.memory();
+            let seen = portion.iter().filter_map(|at| {
+                let entry = memory.executors.get_mut(*at)?;
+                std::mem::take(&mut entry.was_heard_since_kept).then_some(LastSeen {
+                    executor_id: entry.id,
+                    at: entry.last_seen_at(),
+                    restarts: entry.restarts,
+                })
+            });
+            Some(seen.collect())
         })
-        .collect()
     }
 }

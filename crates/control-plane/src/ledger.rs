@@ -302,13 +302,12 @@ impl App {
         if self.store.is_shared() {
             self.store.keep_at_work(self.fleet.at_work()).await?;
         }
-        loop {
-            let heard = self.fleet.take_heard(KEPT_AT_ONCE);
-            if heard.is_empty() {
-                return Ok(());
-            }
-            self.store.keep_presence(heard).await?;
+        let mut kept = Ok(());
+        for portion in self.fleet.take_heard(KEPT_AT_ONCE) {
+            // Whoever is not kept now is heard again soon.
+            kept = kept.and(self.store.keep_presence(portion).await);
         }
+        kept
     }
 
     pub(crate) async fn delete_executor(
