@@ -113,7 +113,7 @@ impl Agent<'_> {
     fn run_within<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> Result<RestartDue, Error> {
         let (bell, listen) = mpsc::channel();
         let mut course = Course {
-            pacing: Pacing::new(self.config.sync_interval_ms),
+            pacing: Pacing::new(self.config.sync_interval_ms, self.config.long_poll_ms),
             retry: Backoff::default(),
             retry_at_ms: 0,
             trial: None,
@@ -131,6 +131,7 @@ impl Agent<'_> {
         };
         self.forget_starts();
         systemd::notify("READY=1");
+        systemd::extend_watchdog(self.config.long_poll_ms);
         // Whatever is wrong with the records, an agent that syncs can still be told what to do about it.
         match self.settle(&mut course) {
             Ok(Some(due)) => return Ok(due),
@@ -162,15 +163,20 @@ impl Agent<'_> {
     ) {
         systemd::notify("WATCHDOG=1");
         let request = self.request(course);
-        match self.control_plane.sync(&request, limit) {
-            Ok(answer) => {
+        let is_idle = course.is_idle();
+        let wait_s = course.pacing.begin(is_idle, dice());
+        let began_ms = (self.clock.ticks_ms)();
+        let answered = self.control_plane.sync_waiting(&request, limit, wait_s);
+        let took_ms = (self.clock.ticks_ms)().saturating_sub(began_ms);
+        match answered {
+            Ok((answer, was_let_wait)) => {
                 if course.pacing.failures() > 0 {
                     log::info!(
                         "the control plane accepts syncs again, after {} it did not",
                         course.pacing.failures()
                     );
                 }
-                course.pacing.answered(answer.sync_interval_ms);
+                course.pacing.answered(answer.sync_interval_ms, was_let_wait, took_ms);
                 course.preflight.clear();
                 let lines = request.upgrade.as_ref().map_or(0, |report| report.log.len());
                 let told = request.upgrade.map(|report| (report.upgrade_id, report.attempt, report.stage));
@@ -182,11 +188,12 @@ impl Agent<'_> {
                 self.heard(course, scope, answer, told);
             }
             Err(NoAnswer { reason, retry_after_ms }) => {
-                match course.pacing.failures() {
-                    0 => log::warn!("no sync is accepted, trying on: {reason}"),
-                    _ => log::debug!("tried in vain: {reason}"),
+                let before = course.pacing.failures();
+                match (course.pacing.failed(retry_after_ms, took_ms), before) {
+                    (true, 0) => log::warn!("no sync is accepted, trying on: {reason}"),
+                    (true, _) => log::debug!("tried in vain: {reason}"),
+                    (false, _) => log::debug!("waited in vain: {reason}"),
                 }
-                course.pacing.failed(retry_after_ms);
             }
         }
     }

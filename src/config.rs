@@ -17,6 +17,9 @@ pub const DEFAULT_CONFIG: &str = "/etc/novacula/agent.toml";
 /// Where the agent keeps its records, unless the config says otherwise.
 pub const DEFAULT_DATA_DIR: &str = "/var/lib/novacula";
 
+/// How long a sync may wait, if it may.
+const LONG_POLL_MS: std::ops::RangeInclusive<u64> = 1_000..=60_000;
+
 /// What the sysadmin decided.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -30,6 +33,8 @@ pub struct Config {
     pub labels: BTreeMap<String, String>,
     /// The shortest time between two syncs without news, in ms.
     pub sync_interval_ms: u64,
+    /// How long a sync may wait at the control plane until there is something to tell, in ms; 0 for not at all.
+    pub long_poll_ms: u64,
     /// The most a download may take from others on this link.
     pub max_bytes_per_second: Option<u64>,
     /// How to reach the control plane.
@@ -108,6 +113,8 @@ struct AgentFragment {
     #[serde(default)]
     labels: BTreeMap<String, String>,
     sync_interval_ms: Option<u64>,
+    #[serde(default)]
+    long_poll_ms: u64,
     max_bytes_per_second: Option<u64>,
 }
 
@@ -127,7 +134,18 @@ struct LoggingFragment {
 }
 
 const KNOWN: [(&str, &[&str]); 3] = [
-    ("agent", &["name", "data_dir", "channel", "labels", "sync_interval_ms", "max_bytes_per_second"]),
+    (
+        "agent",
+        &[
+            "name",
+            "data_dir",
+            "channel",
+            "labels",
+            "sync_interval_ms",
+            "long_poll_ms",
+            "max_bytes_per_second",
+        ],
+    ),
     ("control_plane", &["url", "access_token", "access_token_file", "allow_plain_http", "ca_file"]),
     ("logging", &["level"]),
 ];
@@ -189,6 +207,13 @@ impl Config {
             return Err("[agent] max_bytes_per_second must be at least 1, it is 0; leave it out for no cap"
                 .to_owned());
         }
+        let long_poll_ms = fragment.agent.long_poll_ms;
+        if !(long_poll_ms == 0 || LONG_POLL_MS.contains(&long_poll_ms)) {
+            let (least, most) = (LONG_POLL_MS.start(), LONG_POLL_MS.end());
+            return Err(format!(
+                "[agent] long_poll_ms must be 0 or from {least} to {most}, it is {long_poll_ms}"
+            ));
+        }
         let word = fragment.logging.level.as_deref().unwrap_or("info");
         // Not `trace`, at which the HTTP client would write keys into the log.
         let level = ["error", "warn", "info", "debug"].contains(&word).then(|| word.parse().ok()).flatten();
@@ -203,6 +228,7 @@ impl Config {
             sync_interval_ms: clamp_interval_ms(
                 fragment.agent.sync_interval_ms.unwrap_or(DEFAULT_SYNC_INTERVAL_MS),
             ),
+            long_poll_ms,
             max_bytes_per_second: fragment.agent.max_bytes_per_second,
             token_file: control_plane.access_token_file.clone(),
             control_plane: ControlPlaneConfig::judge(control_plane)?,
@@ -305,7 +331,7 @@ mod tests {
                 .unwrap();
         assert_eq!(config.control_plane.url, "https://cp.example.com");
         assert_eq!(config.data_dir, Path::new(DEFAULT_DATA_DIR));
-        assert_eq!(config.sync_interval_ms, 5_000);
+        assert_eq!((config.sync_interval_ms, config.long_poll_ms), (5_000, 0));
         assert_eq!(config.warnings, [""; 0]);
     }
 
@@ -329,6 +355,8 @@ mod tests {
             (cp("url = \"https://x/\\u007f\""), "printable ASCII"),
             (cp("url = \"https://x/\\u202e\""), "printable ASCII"),
             (cp("url = \"http://cp.example.com\"\naccess_token = \"x\""), "allow_plain_http"),
+            (cp("url = \"https://x\"\n[agent]\nlong_poll_ms = 999"), "from 1000 to 60000"),
+            (cp("url = \"https://x\"\n[agent]\nlong_poll_ms = 60001"), "it is 60001"),
             (cp("url = \"https://x\"\naccess_token = \"a b\""), "printable word"),
             (cp("url = \"https://x\"\naccess_token = \"a\"\naccess_token_file = \"/b\""), "both"),
             (cp("url = \"https://x\"\naccess_token_file = \"/nonexistent\""), "/nonexistent"),

@@ -22,6 +22,9 @@ use addresses::Addresses;
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER_BYTES: u64 = 1024 * 1024;
 
+/// How long an answer may take to begin.
+const RESPONSE_LIMIT: Duration = Duration::from_secs(10);
+
 /// The control plane of this executor.
 pub struct ControlPlane {
     client: ureq::Agent,
@@ -102,7 +105,7 @@ fn client_with(
         .user_agent(format!("novacula-agent/{version}"))
         .timeout_connect(Some(Duration::from_secs(5)))
         .timeout_resolve(Some(Duration::from_secs(5)))
-        .timeout_recv_response(Some(Duration::from_secs(10)))
+        .timeout_recv_response(Some(RESPONSE_LIMIT))
         .max_idle_connections(1)
         .max_idle_age(Duration::from_secs(60))
         // Two small buffers instead of two of 128 KiB: an idle agent shall not be noticed.
@@ -144,21 +147,43 @@ impl ControlPlane {
     /// # Errors
     /// Anything but a readable 200.
     pub fn sync(&self, request: &SyncRequest, limit: Duration) -> Result<SyncResponse, NoAnswer> {
+        self.sync_waiting(request, limit, 0).map(|(answer, _)| answer)
+    }
+
+    /// One sync that may wait there for `wait_s` until there is something to tell, and then within `limit`. Gives whether
+    /// it was let wait.
+    ///
+    /// # Errors
+    /// Anything but a readable 200.
+    pub fn sync_waiting(
+        &self,
+        request: &SyncRequest,
+        limit: Duration,
+        wait_s: u64,
+    ) -> Result<(SyncResponse, bool), NoAnswer> {
         let body = serde_json::to_vec(request).map_err(|e| NoAnswer::because(e.to_string()))?;
-        let answer = self
+        let mut post = self
             .client
             .post(format!("{}{SYNC_PATH}", self.url))
             .header("Authorization", format!("Bearer {}", self.key))
-            .header("Content-Type", "application/json")
+            .header("Content-Type", "application/json");
+        if wait_s > 0 {
+            post = post.header("Prefer", format!("wait={wait_s}"));
+        }
+        let wait = Duration::from_secs(wait_s);
+        let answer = post
             .config()
-            .timeout_global(Some(limit))
+            .timeout_global(Some(limit + wait))
+            .timeout_recv_response(Some(RESPONSE_LIMIT + wait))
             .build()
             .send(&body)
             .map_err(|e| {
                 self.addresses.forget();
                 NoAnswer::because(format!("{} cannot be reached: {e}", self.url))
             })?;
-        read_answer(answer, &self.url)
+        let applied = answer.headers().get("Preference-Applied").and_then(|value| value.to_str().ok());
+        let is_applied = applied.is_some_and(|value| value.trim_start().starts_with("wait"));
+        read_answer(answer, &self.url).map(|answer| (answer, is_applied))
     }
 
     /// The control plane itself answers and is well. A portal that answers everything with 404 is not it, and one

@@ -42,6 +42,13 @@ pub fn watchdog() -> Option<Duration> {
     env::var("WATCHDOG_USEC").ok()?.parse().ok().map(Duration::from_micros)
 }
 
+/// Gives the watchdog so much more patience, from now on: nobody feeds it while a sync waits for its answer.
+pub fn extend_watchdog(by_ms: u64) {
+    if let Some(limit) = watchdog().filter(|_| by_ms > 0) {
+        notify(&format!("WATCHDOG_USEC={}", limit.as_micros() + u128::from(by_ms) * 1_000));
+    }
+}
+
 /// Sends a line of the notify protocol; without a listener it goes nowhere, and that is fine.
 pub fn notify(state: &str) {
     let Some(path) = env::var_os("NOTIFY_SOCKET") else { return };

@@ -35,20 +35,27 @@ fn answering(parts: Vec<(Vec<u8>, usize)>) -> (String, JoinHandle<usize>) {
     (url, serving)
 }
 
-fn take_request(connection: &TcpStream) {
+/// Gives what stands in its head.
+fn take_request(connection: &TcpStream) -> String {
     let mut reader = BufReader::new(connection);
-    let (mut line, mut length) = (String::from("-"), 0);
+    let (mut line, mut length, mut head) = (String::from("-"), 0, String::new());
     while !line.trim().is_empty() {
         line.clear();
         reader.read_line(&mut line).unwrap();
+        head += &line.to_ascii_lowercase();
         if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
         }
     }
     reader.read_exact(&mut vec![0; length]).unwrap();
+    head
 }
 
 fn sync_with(url: &str) -> Result<SyncResponse, NoAnswer> {
+    sync_waiting(url, 0).map(|(answer, _)| answer)
+}
+
+fn sync_waiting(url: &str, wait_s: u64) -> Result<(SyncResponse, bool), NoAnswer> {
     let config = ControlPlaneConfig {
         url: url.to_owned(),
         access: Access::Stored,
@@ -58,7 +65,30 @@ fn sync_with(url: &str) -> Result<SyncResponse, NoAnswer> {
     let control_plane = ControlPlane::new(&config, "nva_test".to_owned(), &Version::new(1, 0, 0)).unwrap();
     let request: SyncRequest =
         serde_json::from_str(include_str!("../crates/protocol/tests/golden/sync-request-idle.json")).unwrap();
-    control_plane.sync(&request, Duration::from_secs(20))
+    control_plane.sync_waiting(&request, Duration::from_secs(20), wait_s)
+}
+
+#[test]
+fn a_sync_that_may_wait_says_so_and_hears_whether_it_was_let() {
+    let body = r#"{"controlPlaneVersion":"1.0.0","now":"2026-11-22T00:00:00Z"}"#;
+    for (wait_s, prefers, applied, was_let) in [
+        (25, true, "Preference-Applied: wait=25\r\n", true),
+        (25, true, "", false),
+        (25, true, "preference-applied: respond-async\r\n", false),
+        (0, false, "", false),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let answer = format!("HTTP/1.1 200 OK\r\n{applied}content-length: {}\r\n\r\n{body}", body.len());
+        let serving = thread::spawn(move || {
+            let mut connection = listener.accept().unwrap().0;
+            let head = take_request(&connection);
+            connection.write_all(answer.as_bytes()).unwrap();
+            head
+        });
+        assert_eq!(sync_waiting(&url, wait_s).unwrap().1, was_let, "{applied:?}");
+        assert_eq!(serving.join().unwrap().contains("prefer: wait=25\r\n"), prefers);
+    }
 }
 
 fn is_told_in_one_line(head: &str, body: Vec<(Vec<u8>, usize)>) -> usize {

@@ -22,6 +22,17 @@ pub(super) struct InHand<'scope> {
     path: ScopedJoinHandle<'scope, ()>,
 }
 
+impl Course<'_> {
+    /// There is nothing to do and nothing to tell.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_hand.is_none()
+            && self.trial.is_none()
+            && self.telling.is_none()
+            && self.paused.is_none()
+            && self.preflight.is_empty()
+    }
+}
+
 impl Agent<'_> {
     pub(super) fn start<'scope>(
         &'scope self,

@@ -102,6 +102,7 @@ impl Host {
             channel: Channel::default(),
             labels: BTreeMap::new(),
             sync_interval_ms: 1_000,
+            long_poll_ms: 0,
             max_bytes_per_second: None,
             control_plane: ControlPlaneConfig {
                 url: control_plane.url(),

@@ -9,7 +9,7 @@
 mod fleet;
 mod server;
 
-use fleet::{Fleet, MINUTE_MS};
+use fleet::{End, Fleet, MINUTE_MS};
 use novacula_lab::dice::seed;
 use server::Server;
 
@@ -33,9 +33,14 @@ struct Judged {
 }
 
 /// Ten minutes of outage and half an hour after it.
-fn after_the_outage(sentence: &str, mut fleet: Fleet, server: &mut Server, failing_ms: u64) -> Judged {
+fn after_the_outage(
+    sentence: &str,
+    mut fleet: Fleet,
+    server: &mut Server,
+    (end, failing_ms): (End, u64),
+) -> Judged {
     let from = fleet.now_ms();
-    fleet.lose(server.ends(), failing_ms);
+    fleet.lose(server.ends(), end, failing_ms);
     while fleet.now_ms() < from + OUTAGE_MS {
         fleet.fail_all_who_come(failing_ms);
     }
@@ -78,7 +83,7 @@ fn after_ten_minutes_of_outage_the_peak_of_a_fleet_stays_within_three_times_its_
         while fleet.now_ms() < 2 * MINUTE_MS {
             fleet.meet(&mut server);
         }
-        let judged = after_the_outage(sentence, fleet, &mut server, failing_ms);
+        let judged = after_the_outage(sentence, fleet, &mut server, (End::Cuts, failing_ms));
         assert_eq!(judged.told_ms, 5_000, "{sentence}: there is room for all at the shortest interval");
         assert!((judged.mean / WANTED - 1.0).abs() < 0.05, "{sentence}: {}", judged.mean);
     }
@@ -88,8 +93,25 @@ fn after_ten_minutes_of_outage_the_peak_of_a_fleet_stays_within_three_times_its_
 fn a_fleet_that_loses_its_control_plane_in_one_second_spreads_at_once() {
     let mut server = Server::answering(2.0 * WANTED);
     let fleet = Fleet::lost_together(EXECUTORS, seed());
-    let judged = after_the_outage("all lose it together", fleet, &mut server, 1);
+    let judged = after_the_outage("all lose it together", fleet, &mut server, (End::Cuts, 1));
     assert!(judged.at_once < judged.mean / 2.0, "the first tries are spread over twice the time");
+}
+
+#[test]
+fn a_fleet_that_waits_is_no_herd_when_its_control_plane_ends() {
+    for (end, long_poll_ms) in
+        [(End::LetsGo, 25_000), (End::Cuts, 25_000), (End::LetsGo, 60_000), (End::Cuts, 60_000)]
+    {
+        let mut server = Server::answering(2.0 * WANTED);
+        let mut fleet = Fleet::patient(EXECUTORS, long_poll_ms, seed());
+        while fleet.now_ms() < 5 * MINUTE_MS {
+            fleet.meet(&mut server);
+        }
+        let sentence = format!("{end:?}, {long_poll_ms} ms");
+        let judged = after_the_outage(&sentence, fleet, &mut server, (end, 1));
+        let asked = f64::from(EXECUTORS) * 1_000.0 / long_poll_ms as f64;
+        assert!(judged.mean < asked * 1.2, "{sentence}: {} instead of {WANTED}", judged.mean);
+    }
 }
 
 #[test]
@@ -101,7 +123,7 @@ fn a_server_that_is_too_small_for_its_fleet_is_not_overrun_when_it_comes_back() 
             fleet.meet(&mut server);
         }
         let sentence = format!("{capacity} a second can be answered");
-        let judged = after_the_outage(&sentence, fleet, &mut server, 1);
+        let judged = after_the_outage(&sentence, fleet, &mut server, (End::Cuts, 1));
         assert!(judged.told_ms as f64 >= 5_000.0 * 0.85 * WANTED / capacity, "{sentence}");
         assert!(judged.mean <= capacity, "{sentence}: {}", judged.mean);
     }

@@ -1,6 +1,6 @@
 //! The way in. A sync that can be read, by an executor that is known, is answered here: nearly every request is one, and
 //! what stands around the routes would cost more than the answer. Everything else goes to the routes, also a sync that
-//! is about to be refused: they say why.
+//! is about to be refused, or that would rather wait: they say why, and wait.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -25,6 +25,7 @@ use crate::api::sync;
 use crate::app::App;
 use crate::auth;
 use crate::clock::Stopwatch;
+use crate::long_poll;
 use crate::pace::Room;
 use crate::problem::ApiError;
 use crate::request_log;
@@ -86,6 +87,7 @@ fn is_short_sync(request: &Request) -> bool {
     request.method() == Method::POST
         && request.uri().path() == SYNC_PATH
         && request.uri().query().is_none()
+        && !long_poll::is_preferred(request.headers())
         && request.body().size_hint().upper().is_some_and(|most| most <= MOST_BYTES)
 }
 
@@ -121,7 +123,7 @@ async fn answer(app: &Arc<App>, request: Request) -> Result<Response, Request> {
     let took = stopwatch.elapsed();
     drop(under_way);
     app.pace.took(took);
-    app.metrics.synced(took, response.status().is_success());
+    app.metrics.synced(Some(took), response.status().is_success());
     app.metrics.count_problem(&response);
     request_log::tell_of_sync(app, by, response.status(), took, id);
     let headers = response.headers_mut();

@@ -74,6 +74,14 @@ pub struct Asks {
     pub checks: Vec<String>,
 }
 
+impl Asks {
+    /// There is nothing to do.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.upgrade.is_none() && self.checks.is_empty()
+    }
+}
+
 impl Snapshot {
     /// The upgrade that has not ended.
     #[must_use]

@@ -30,6 +30,7 @@ use self::keys::Keys;
 use self::slots::Slots;
 use crate::executor::Snapshot;
 use crate::key::ExecutorKey;
+use crate::long_poll::LongPolls;
 use crate::secrets::SecretHash;
 use crate::store::LastSeen;
 use crate::upgrade::{self, Upgrade};
@@ -38,7 +39,7 @@ pub use hear::Heard;
 
 /// The memory of the fleet. Its lock is held for a look or a note, never while waiting for anything.
 #[derive(Default)]
-pub struct Fleet(Mutex<Memory>);
+pub struct Fleet(Mutex<Memory>, LongPolls);
 
 #[derive(Default)]
 struct Memory {
@@ -129,9 +130,15 @@ impl Fleet {
         self.memory().keys.put(key);
     }
 
+    /// Those who wait for something new here.
+    pub(crate) fn long_polls(&self) -> &LongPolls {
+        &self.1
+    }
+
     /// Forgets a key: from now on it is unknown.
     pub fn remove_key(&self, key_id: Uuid) {
         self.memory().keys.end(key_id);
+        self.1.ring(key_id);
     }
 
     /// Takes over what was committed, unless something newer has been already.
@@ -173,6 +180,7 @@ impl Fleet {
         };
         let Some(entry) = memory.executors.get(at) else { return };
         let (key_id, name, has_open_upgrade) = (entry.key_id, Arc::clone(&entry.name), entry.open.is_some());
+        self.1.ring(key_id);
         if let Some(key) = memory.keys.get_mut(key_id) {
             (key.executor, key.bound_name) = (Some(at), Some(name));
         }
@@ -199,6 +207,7 @@ impl Fleet {
         if let Some(names) = memory.by_name.get_mut(&entry.common.account_id) {
             names.remove(&entry.name);
         }
+        self.1.ring(entry.key_id);
         if let Some(key) = memory.keys.get_mut(entry.key_id) {
             key.executor = None;
         }

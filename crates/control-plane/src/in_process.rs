@@ -43,6 +43,7 @@ use crate::suspended::Suspended;
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
 pub(crate) const OWNER: &str = "nvu_the-owner-of-the-test";
 
+#[derive(Clone)]
 pub(crate) struct ControlPlane {
     pub app: Arc<App>,
     entrance: Entrance,

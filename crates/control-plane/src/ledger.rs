@@ -383,6 +383,7 @@ impl App {
             let set = app.store.set_suspended(by, id, is_suspended, reason, app.clock.now()).await?;
             if let Ok(account) = &set {
                 app.suspended.note(id, account.suspended_at.is_some());
+                app.fleet.long_polls().ring_account(id);
             }
             Ok(set)
         })

@@ -59,6 +59,7 @@ mod in_plan;
 mod key;
 mod labels;
 mod limiter;
+mod long_poll;
 pub mod pace;
 mod particulars;
 mod people;

@@ -16,6 +16,7 @@ use novacula_protocol::people::PlanState;
 
 use crate::app::App;
 use crate::clock::Stopwatch;
+use crate::long_poll::is_preferred;
 use crate::pace::live::Felt;
 use crate::problem::ProblemCode;
 use crate::store::StoreError;
@@ -49,10 +50,12 @@ pub(crate) struct Census {
 pub(crate) async fn time_sync(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let stopwatch = Stopwatch::start();
     let under_way = app.pace.under_way();
+    let may_wait = is_preferred(request.headers());
     let response = next.run(request).await;
-    let took = stopwatch.elapsed();
-    app.pace.took(took);
     drop(under_way);
+    // How long somebody wanted to wait says nothing of how quick we are.
+    let took = (!may_wait).then(|| stopwatch.elapsed());
+    app.pace.took(took.unwrap_or_default());
     app.metrics.synced(took, response.status().is_success());
     response
 }
@@ -78,11 +81,13 @@ impl Metrics {
         }
     }
 
-    /// Counts a sync.
-    pub(crate) fn synced(&self, took: Duration, is_accepted: bool) {
-        let bucket = BUCKETS_MS.iter().position(|most| took <= Duration::from_millis(u64::from(*most)));
-        self.durations[bucket.unwrap_or(BUCKETS_MS.len())].fetch_add(1, Ordering::Relaxed);
-        self.total_us.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    /// Counts a sync, and how long it took where that says anything.
+    pub(crate) fn synced(&self, took: Option<Duration>, is_accepted: bool) {
+        if let Some(took) = took {
+            let bucket = BUCKETS_MS.iter().position(|most| took <= Duration::from_millis(u64::from(*most)));
+            self.durations[bucket.unwrap_or(BUCKETS_MS.len())].fetch_add(1, Ordering::Relaxed);
+            self.total_us.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
         let counter = if is_accepted { &self.accepted } else { &self.refused };
         counter.fetch_add(1, Ordering::Relaxed);
     }
@@ -109,6 +114,7 @@ impl App {
             .write(&mut text)
             .and_then(|()| write_gauges(&mut text, &census, &upgrades, now))
             .and_then(|()| write_pace(&mut text, &self.pace.felt(), self.store.writes_waiting()))
+            .and_then(|()| write_long_polls(&mut text, self.fleet.long_polls().count()))
             .and_then(|()| write_plans(&mut text, &plans))
             .and_then(|()| write_waiting(&mut text, waiting))
             .and_then(|()| write_bucket(&mut text, self.artifacts.health()));
@@ -219,6 +225,12 @@ fn write_pace(text: &mut String, felt: &Felt, writes_waiting: u64) -> fmt::Resul
     let name = "novacula_syncs_shed_total";
     head(text, name, "counter", "Syncs since the start that were told to come later, for want of room.")?;
     writeln!(text, "{name} {}", felt.shed)
+}
+
+fn write_long_polls(text: &mut String, waiting: u64) -> fmt::Result {
+    let name = "novacula_long_polls";
+    head(text, name, "gauge", "Syncs that wait for something to tell, because their executors prefer it.")?;
+    writeln!(text, "{name} {waiting}")
 }
 
 fn write_plans(text: &mut String, plans: &[(PlanState, u64)]) -> fmt::Result {
@@ -348,7 +360,7 @@ mod tests {
     fn a_sync_counts_in_its_bucket_and_in_all_above() {
         let metrics = Metrics::default();
         for ms in [1, 3, 20_000] {
-            metrics.synced(Duration::from_millis(ms), true);
+            metrics.synced(Some(Duration::from_millis(ms)), true);
         }
         let mut text = String::new();
         metrics.write(&mut text).unwrap();

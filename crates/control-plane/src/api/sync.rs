@@ -5,14 +5,16 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
 use novacula_protocol::reach;
-use novacula_protocol::sync::{Offer, SyncRequest, SyncResponse};
+use novacula_protocol::sync::{Offer, Support, SyncRequest, SyncResponse};
 
 use crate::app::{App, Rules};
 use crate::clock::after_ms;
-use crate::executor::IdentityRefused;
+use crate::executor::{Asks, IdentityRefused};
 use crate::extract::Body;
 use crate::fleet::KeyHolder;
+use crate::long_poll::Applied;
 use crate::pace::Room;
 use crate::problem::{Answer, ApiError};
 use crate::said;
@@ -24,22 +26,32 @@ pub(crate) async fn sync(
     _: Room,
     headers: HeaderMap,
     Body(said): Body<SyncRequest>,
-) -> Answer<Json<SyncResponse>> {
+) -> Answer<(Applied, Json<SyncResponse>)> {
     let said = said::checked(said).map_err(ApiError::invalid)?;
-    answer(&app, by, said, &headers).await.map(Json)
+    let support = reach::support(&said.current_version, &app.version);
+    let (asks, now, applied) = app.hear_and_wait(by, said, &headers).await?;
+    Ok((applied, Json(told(&app, (support, asks), now, &headers)?)))
 }
 
-/// The answer to a sync that may be taken.
+/// The answer to a sync that may be taken and does not want to wait.
 pub(crate) async fn answer(
     app: &Arc<App>,
     by: KeyHolder,
     said: SyncRequest,
     headers: &HeaderMap,
 ) -> Answer<SyncResponse> {
-    let now = app.clock.now();
     let support = reach::support(&said.current_version, &app.version);
-    let asks = app.hear_sync(by, said, now).await.map_err(|e| app.pace.refuse_for(e))??;
-    let is_asked_for_something = asks.upgrade.is_some() || !asks.checks.is_empty();
+    let (asks, now) = app.hear_now(by, said).await?;
+    told(app, (support, asks), now, headers)
+}
+
+fn told(
+    app: &App,
+    (support, asks): (Support, Asks),
+    now: Timestamp,
+    headers: &HeaderMap,
+) -> Answer<SyncResponse> {
+    let is_asked_for_something = !asks.is_nothing();
     let pending_upgrade = match asks.upgrade {
         Some(open) => {
             let download_url = download_url(&app.rules, headers, &open.artifact.sha256)?;

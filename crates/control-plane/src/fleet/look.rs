@@ -2,10 +2,11 @@
 
 use std::ops::Bound;
 
+use novacula_protocol::sync::SyncRequest;
 use uuid::Uuid;
 
-use super::Fleet;
 use super::entry::Entry;
+use super::{Fleet, KeyHolder};
 use crate::executor::{Executor, Snapshot};
 
 /// How many executors are looked at with the memory locked.
@@ -14,6 +15,14 @@ const GLANCE: usize = 1_000;
 const HANDFUL: usize = 64;
 
 impl Fleet {
+    /// A sync says nothing that the store would have to hear.
+    #[must_use]
+    pub fn knows(&self, by: KeyHolder, said: &SyncRequest) -> bool {
+        let memory = self.memory();
+        let executor = memory.keys.get(by.key_id).and_then(|key| memory.executors.get(key.executor?));
+        executor.is_some_and(|executor| executor.knows(said))
+    }
+
     /// The executor of a key has an upgrade that has not ended.
     #[must_use]
     pub fn has_open_upgrade(&self, key_id: Uuid) -> bool {

@@ -21,6 +21,7 @@ pub(crate) struct LivePace {
     heartbeat_timeout_ms: AtomicU64,
     begun: AtomicU64,
     over: AtomicU64,
+    aside: AtomicU64,
     took_us: AtomicU64,
     shed: AtomicU64,
     late_ms: AtomicU64,
@@ -34,6 +35,15 @@ pub(crate) struct UnderWay<'a>(&'a LivePace);
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         self.0.over.fetch_add(1, Relaxed);
+    }
+}
+
+/// A sync under way that only waits and is no load, until it is dropped.
+pub(crate) struct Aside<'a>(&'a LivePace);
+
+impl Drop for Aside<'_> {
+    fn drop(&mut self) {
+        self.0.aside.fetch_sub(1, Relaxed);
     }
 }
 
@@ -56,6 +66,7 @@ impl LivePace {
             pace: Mutex::new(pace),
             begun: AtomicU64::new(0),
             over: AtomicU64::new(0),
+            aside: AtomicU64::new(0),
             took_us: AtomicU64::new(0),
             shed: AtomicU64::new(0),
             late_ms: AtomicU64::new(0),
@@ -67,6 +78,12 @@ impl LivePace {
     pub(crate) fn under_way(&self) -> UnderWay<'_> {
         self.begun.fetch_add(1, Relaxed);
         UnderWay(self)
+    }
+
+    /// A sync begins to wait for something to happen.
+    pub(crate) fn set_aside(&self) -> Aside<'_> {
+        self.aside.fetch_add(1, Relaxed);
+        Aside(self)
     }
 
     /// So long an answer took.
@@ -118,8 +135,8 @@ impl LivePace {
 
     fn in_flight(&self) -> u64 {
         // Read first, so that what ends in between does not make it less than none.
-        let over = self.over.load(Relaxed);
-        self.begun.load(Relaxed).saturating_sub(over)
+        let gone = self.over.load(Relaxed) + self.aside.load(Relaxed);
+        self.begun.load(Relaxed).saturating_sub(gone)
     }
 
     fn look(&self, load: &Load, now_ms: u64) {

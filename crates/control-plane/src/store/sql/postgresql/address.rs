@@ -142,7 +142,9 @@ impl Address {
             }
         };
         match purpose {
-            Purpose::Write(by) => client.batch_execute(&format!("{WRITER}; SET novacula.by = '{by}'")).await?,
+            Purpose::Write(by) => {
+                client.batch_execute(&format!("{WRITER}; SET novacula.by = '{by}'")).await?
+            }
             Purpose::Read => client.batch_execute(READER).await?,
             Purpose::Migrate => {}
         }
