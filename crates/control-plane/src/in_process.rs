@@ -111,13 +111,13 @@ impl ControlPlane {
     pub(crate) async fn at_a_server() -> Self {
         let (folder, now_ms) = (tempfile::tempdir().unwrap(), AtomicI64::new(1_790_000_000_000));
         let database = Arc::new(TestDatabase::at_a_server());
-        Self::open((Arc::new(folder), database), Arc::new(now_ms), 1 << 20, None).await
+        Self::open((Arc::new(folder), database), Arc::new(now_ms), 1 << 20, None, None).await
     }
 
     /// Another one on the same database, with the same folder and clock.
     pub(crate) async fn beside(&self) -> Self {
         let shared = (Arc::clone(&self.folder), Arc::clone(&self.database));
-        Self::open(shared, Arc::clone(&self.now_ms), 1 << 20, None).await
+        Self::open(shared, Arc::clone(&self.now_ms), 1 << 20, None, None).await
     }
 
     /// The same data directory, read by a new process.

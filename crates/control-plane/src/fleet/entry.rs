@@ -38,6 +38,9 @@ pub(super) struct Commons {
 struct Rare {
     held: Option<Held>,
     checks: Vec<String>,
+    labels_by_people: Labels,
+    /// The report, not about the open upgrade, that the store has taken last: it changes nothing any more.
+    settled: Option<u64>,
 }
 
 pub(super) struct Entry {
@@ -47,12 +50,9 @@ pub(super) struct Entry {
     pub name: Arc<str>,
     pub common: Arc<Common>,
     host_labels: Labels,
-    labels_by_people: Labels,
     rare: Option<Box<Rare>>,
     /// One that has ended is the store's.
     pub open: Option<Box<Upgrade>>,
-    /// The report, not about the open upgrade, that the store has taken last: it changes nothing any more.
-    settled: u64,
     last_seen_ms: i64,
     stands_since_ms: i64,
     created_ms: i64,
@@ -87,7 +87,12 @@ impl Entry {
             target: executor.target.into(),
             trusted_keys: executor.trusted_keys,
         });
-        let rare = Rare { held: executor.held, checks: executor.checks };
+        let rare = Rare {
+            held: executor.held,
+            checks: executor.checks,
+            labels_by_people: executor.labels_by_people,
+            settled: None,
+        };
         Self {
             id: executor.id,
             key_id: executor.key_id,
@@ -95,10 +100,8 @@ impl Entry {
             name: executor.name.into(),
             common,
             host_labels: executor.host_labels,
-            labels_by_people: executor.labels_by_people,
             rare: (rare != Rare::default()).then(|| Box::new(rare)),
             open: upgrade.filter(Upgrade::is_open).map(Box::new),
-            settled: 0,
             last_seen_ms: executor.last_seen_at.as_millisecond(),
             stands_since_ms: stands_since.as_millisecond(),
             created_ms: executor.created_at.as_millisecond(),
@@ -109,6 +112,8 @@ impl Entry {
 
     /// As the rest of the program knows it, without its upgrade.
     pub(super) fn executor(&self) -> Executor {
+        let labels_by_people =
+            self.rare.as_ref().map(|rare| rare.labels_by_people.clone()).unwrap_or_default();
         Executor {
             id: self.id,
             account_id: self.common.account_id,
@@ -119,9 +124,9 @@ impl Entry {
             current_version: self.common.version.clone(),
             channel: self.common.channel,
             target: (*self.common.target).to_owned(),
-            labels: self.host_labels.under(&self.labels_by_people),
+            labels: self.host_labels.under(&labels_by_people),
             host_labels: self.host_labels.clone(),
-            labels_by_people: self.labels_by_people.clone(),
+            labels_by_people,
             held: self.rare.as_ref().and_then(|rare| rare.held.clone()),
             trusted_keys: self.common.trusted_keys.clone(),
             checks: self.checks().to_vec(),
@@ -184,19 +189,22 @@ impl Entry {
 
     /// The report has nothing to tell the store.
     pub(super) fn has_settled(&self, report: &UpgradeReport, hashing: &RandomState) -> bool {
-        report.log.is_empty() && self.settled == fingerprint(report, hashing)
+        let settled = self.rare.as_ref().and_then(|rare| rare.settled);
+        report.log.is_empty() && settled == Some(fingerprint(report, hashing))
     }
 
     /// The store has taken the report.
     pub(super) fn settle(&mut self, report: &UpgradeReport, hashing: &RandomState) {
-        self.settled = fingerprint(report, hashing);
+        self.rare.get_or_insert_default().settled = Some(fingerprint(report, hashing));
     }
 
     /// Takes over what the store does not know, from the entry before.
     pub(super) fn keep_what_lives_here(&mut self, known: &Self) {
         self.last_seen_ms = self.last_seen_ms.max(known.last_seen_ms);
         self.restarts = known.restarts;
-        self.settled = known.settled;
+        if let Some(settled) = known.rare.as_ref().and_then(|rare| rare.settled) {
+            self.rare.get_or_insert_default().settled = Some(settled);
+        }
         self.was_heard_since_kept = known.was_heard_since_kept;
         if let (Some(known), Some(new)) = (&known.open, &mut self.open)
             && known.shown.id == new.shown.id
@@ -210,7 +218,7 @@ impl Entry {
 fn fingerprint(report: &UpgradeReport, hashing: &RandomState) -> u64 {
     let UpgradeReport { upgrade_id, attempt, stage, status, bytes_done, bytes_total, error, log: _ } = report;
     let error = error.as_ref().map(|error| (&error.code, error.stage, &error.message));
-    hashing.hash_one((upgrade_id, attempt, stage, status, bytes_done, bytes_total, error)).max(1)
+    hashing.hash_one((upgrade_id, attempt, stage, status, bytes_done, bytes_total, error))
 }
 
 fn at(ms: i64) -> Timestamp {

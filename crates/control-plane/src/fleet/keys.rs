@@ -31,7 +31,8 @@ pub(super) struct Key {
     /// The place of its executor.
     pub executor: Option<u32>,
     secret: SecretHash,
-    until_ms: Option<i64>,
+    /// The end of time where it has none.
+    until_ms: i64,
 }
 
 impl Keys {
@@ -39,8 +40,8 @@ impl Keys {
     pub(super) fn opened_by(&self, secret: &SecretHash, now: Timestamp) -> Option<(u32, &Key)> {
         let found = |at: &u32| self.all.get(*at).is_some_and(|key| key.secret == *secret);
         if let Some(at) = self.by_secret.find(of_secret(secret), found) {
-            let is_over = |key: &&Key| key.until_ms.is_none_or(|until| now.as_millisecond() < until);
-            return self.all.get(*at).filter(is_over).map(|key| (*at, key));
+            let is_not_over = |key: &&Key| now.as_millisecond() < key.until_ms;
+            return self.all.get(*at).filter(is_not_over).map(|key| (*at, key));
         }
         let (id, until) = self.by_previous.get(secret)?;
         let at = self.place(*id).filter(|_| now < *until)?;
@@ -76,7 +77,7 @@ impl Keys {
             Some(known) => (known.bound_name, known.executor),
             None => (new.bound_name.as_deref().map(Into::into), None),
         };
-        let until_ms = new.expires_at.map(Timestamp::as_millisecond);
+        let until_ms = new.expires_at.map_or(i64::MAX, Timestamp::as_millisecond);
         let (id, account_id, secret) = (new.id, new.account_id, new.hash);
         let at = self.all.add(Key { id, account_id, bound_name, executor, secret, until_ms });
         let Self { all, by_secret, by_id, by_previous, hashing, ended: _ } = self;

@@ -86,7 +86,7 @@ async fn a_slow_link_does_not_make_the_spec_of_an_upgrade_at_work_stale() {
     control_plane.sync(&key, report.clone()).await.ok();
     control_plane.wait_ms(3_600_000);
     let answer = control_plane.sync(&key, report).await.ok();
-    let time = |value: &serde_json::Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let time = |value: &serde_json::Value| value.as_str().unwrap().parse::<Timestamp>().unwrap();
     assert!(time(&answer["pendingUpgrade"]["expiresAt"]) > time(&answer["now"]));
 }
 

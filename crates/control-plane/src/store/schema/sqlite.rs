@@ -55,8 +55,6 @@ fn set_up(sql: &Connection) -> rusqlite::Result<()> {
     // FULL: what was answered survives a power cut, not only a crash.
     sql.pragma_update(None, "synchronous", "FULL")?;
     sql.pragma_update(None, "foreign_keys", "ON")?;
-    // In KiB: the rows of a fleet are written anew all the time, and need not be read again for that.
-    sql.pragma_update(None, "cache_size", -65_536)?;
     sql.set_prepared_statement_cache_capacity(256);
     Ok(())
 }
