@@ -74,6 +74,11 @@ impl TestDatabase {
         }
     }
 
+    /// What it answers, a line a row; only at a server.
+    pub(crate) fn ask(&self, question: &str) -> String {
+        server().ask(self.name.as_deref().unwrap(), question)
+    }
+
     /// From now on the database takes no `INSERT ON table`, or whatever else.
     pub(crate) fn refuse(&self, name: &str, what: &str) {
         let refuse = match &self.database {

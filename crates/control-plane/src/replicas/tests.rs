@@ -70,7 +70,7 @@ async fn a_key_that_is_revoked_at_one_is_refused_by_the_other_and_a_deleted_exec
     let (key, id) = two.a.executor("host-1", "1.0.0").await;
     until("the other knows the key", async || status_of(&two.b, &key, "host-1").await == 200).await;
     let keys = two.b.get("/api/v1/executor-keys").await.ok();
-    let bound = keys["items"].as_array().unwrap().iter().find(|key| key["boundName"] == "host-1").unwrap();
+    let bound = keys["items"].as_array().unwrap().iter().find(|key| key["name"] == "host-1").unwrap();
     two.b.delete(&format!("/api/v1/executor-keys/{}?reason=test", bound["id"].as_str().unwrap())).await.ok();
     until("the first refuses it", async || status_of(&two.a, &key, "host-1").await == 401).await;
     two.b.delete(&format!("/api/v1/executors/{id}?reason=test")).await.ok();

@@ -5,6 +5,7 @@
 
 mod host;
 mod ledger;
+mod replicas;
 mod server;
 mod traffic;
 
@@ -53,7 +54,7 @@ fn no_accepted_upgrade_is_lost_or_doubled_however_often_the_server_is_killed() {
         server = Server::start(folder.path(), Some(Fuse { accepted: point, calls, delay }));
         ledger.check(&server, &owner, &hosts);
         let (accepted, marks, owner, everybody) = (&accepted, &marks, owner.as_str(), &everybody);
-        let talk = Talk { server: &server, owner, accepted, marks, everybody };
+        let talk = Talk { server: &server, killed: &server, owner, accepted, marks, everybody };
         std::thread::scope(|scope| {
             let talkers: Vec<_> = hosts
                 .chunks_mut(HOSTS / TALKERS)

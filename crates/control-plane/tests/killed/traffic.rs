@@ -42,6 +42,8 @@ pub enum What {
 /// What all who talk have in common.
 pub struct Talk<'a> {
     pub server: &'a Server,
+    /// Whose end ends the talk: the same, or another one beside it.
+    pub killed: &'a Server,
     pub owner: &'a str,
     pub accepted: &'a AtomicUsize,
     pub marks: &'a AtomicUsize,
@@ -53,7 +55,7 @@ impl Talk<'_> {
     pub fn go_on(&self, hosts: &mut [Host], dice: &mut Dice) -> Vec<Said> {
         let mut said = Vec::new();
         for _ in 0..MOST {
-            if self.server.is_killed() {
+            if self.killed.is_killed() {
                 return said;
             }
             let host = dice.below(hosts.len());
@@ -157,6 +159,6 @@ impl Talk<'_> {
     }
 
     fn was_answered(&self) {
-        self.server.after_an_answer(self.accepted.load(Ordering::SeqCst));
+        self.killed.after_an_answer(self.accepted.load(Ordering::SeqCst));
     }
 }

@@ -201,7 +201,16 @@ impl Prepared<'_> {
 
     pub(super) fn query(&self, values: Values<'_>) -> Sql<Vec<Row>> {
         let given = self.given(values)?;
-        let rows = self.sql.run(self.sql.client.query(self.plain()?, &refs(&given)))?;
+        let rows = match self.sql.run(self.sql.client.query(self.plain()?, &refs(&given))) {
+            Err(Error::Postgres(_, Some(SqlState::FEATURE_NOT_SUPPORTED)))
+                if !self.sql.is_in_transaction.get() =>
+            {
+                // Prepared anew, for the table as it is now.
+                let text = &self.known.translated.text;
+                self.sql.told(self.sql.on()?.block_on(self.sql.client.query(text, &refs(&given))))?
+            }
+            outcome => outcome?,
+        };
         if self.known.is_change {
             self.sql.changes.set(self.sql.changes.get() + rows.len() as u64);
         }
@@ -224,3 +233,6 @@ impl Prepared<'_> {
 fn refs<'g>(given: &'g [Given<'_>]) -> Vec<&'g (dyn ToSql + Sync)> {
     given.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
 }
+
+#[cfg(test)]
+mod tests;

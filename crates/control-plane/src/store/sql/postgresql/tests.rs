@@ -1,0 +1,122 @@
+use std::time::Duration;
+
+use novacula_lab::Postgresql;
+
+use crate::in_process::database::TestDatabase;
+use crate::store::sql::params;
+use crate::store::{Database, Store, StoreError};
+
+async fn add(store: &Store, name: String) -> Result<usize, StoreError> {
+    let add = "INSERT INTO accounts (id, name, created_at) VALUES (?1, ?1, 0)";
+    store.write(move |sql| sql.execute(add, params![name])).await
+}
+
+#[tokio::test]
+async fn a_text_with_a_nul_in_it_is_kept_without_it() {
+    let database = TestDatabase::at_a_server();
+    let store = database.open();
+    add(&store, "a\0b".to_owned()).await.unwrap();
+    let name = store.read(|sql| sql.query_row("SELECT name FROM accounts", [], |row| row.get(0))).await;
+    assert_eq!(name, Ok("a\u{fffd}b".to_owned()));
+}
+
+#[tokio::test]
+async fn work_that_overlooks_an_error_is_not_told_that_it_was_kept() {
+    let database = TestDatabase::at_a_server();
+    let store = database.open();
+    let overlooked = store.write(|sql| {
+        sql.execute("INSERT INTO accounts (id, name, created_at) VALUES ('1', 'one', 0)", [])?;
+        let _ = sql.execute("INSERT INTO accounts (id, name, created_at) VALUES ('1', 'two', 0)", []);
+        Ok(())
+    });
+    assert!(overlooked.await.is_err());
+    assert_eq!(database.ask("SELECT count(*) FROM accounts"), "0");
+    assert_eq!(add(&store, "one".to_owned()).await, Ok(1), "the next is not harmed");
+}
+
+#[tokio::test]
+async fn a_table_that_gets_a_column_while_statements_are_ready_is_read_on() {
+    let database = TestDatabase::at_a_server();
+    let store = database.open();
+    add(&store, "one".to_owned()).await.unwrap();
+    let names = async || {
+        let all = |sql: &crate::store::sql::Connection| {
+            sql.prepare_cached("SELECT * FROM accounts")?.query_map([], |row| row.get("name"))?.collect()
+        };
+        store.read::<Vec<String>, _>(all).await
+    };
+    assert_eq!(names().await.unwrap(), ["one"]);
+    database.behind("ALTER TABLE accounts ADD COLUMN later TEXT").unwrap();
+    assert_eq!(names().await.unwrap(), ["one"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_holds_the_turn_to_write_and_does_nothing_holds_the_others_up_for_seconds_only() {
+    let database = TestDatabase::at_a_server();
+    let (frozen, store) = (database.open(), database.open());
+    add(&frozen, "one".to_owned()).await.unwrap();
+    // Its thread stands still in the middle of a transaction, as all of it does when its host is frozen.
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let held = tokio::spawn(async move {
+        let work = move |sql: &crate::store::sql::Connection| {
+            sql.execute("UPDATE accounts SET name = 'frozen'", [])?;
+            let _ = wait.recv();
+            Ok(())
+        };
+        frozen.write(work).await
+    });
+    let locked = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
+    crate::outgoing::receiver::until("it holds the turn", async || database.ask(locked) != "0").await;
+    let written = tokio::time::timeout(Duration::from_secs(15), add(&store, "two".to_owned())).await.unwrap();
+    assert_eq!(written, Ok(1));
+    go_on.send(()).unwrap();
+    assert!(matches!(held.await.unwrap(), Err(StoreError::Away(_))), "what it held is not kept");
+    assert_eq!(database.ask("SELECT string_agg(name, ',' ORDER BY name) FROM accounts"), "one,two");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_is_there_after_the_server_was_killed_under_load_and_writes_go_on_by_themselves() {
+    let mut server = Postgresql::start();
+    server.ask("postgres", "CREATE DATABASE killed");
+    let store = Store::open(&Database::read(&server.url("killed")).unwrap()).unwrap();
+    let mut kept = Vec::new();
+    for round in 0..4 {
+        let writing: Vec<_> = (0..400)
+            .map(|n| {
+                let (store, name) = (store.clone(), format!("{round}-{n:03}"));
+                tokio::spawn(async move {
+                    if n >= 50 {
+                        // One after the other, so that there is always a commit to break off.
+                        store.flush().await.ok();
+                    }
+                    (add(&store, name.clone()).await, name)
+                })
+            })
+            .collect();
+        let counted = "SELECT count(*) FROM accounts";
+        let before: usize = server.ask("killed", counted).parse().unwrap();
+        novacula_lab::wait_for("some are written", Duration::from_secs(20), || {
+            (server.ask("killed", counted).parse::<usize>().unwrap() > before).then_some(())
+        });
+        server.kill();
+        for one in writing {
+            let (answer, name) = one.await.unwrap();
+            match answer {
+                Ok(_) => kept.push(name),
+                Err(e) => assert!(matches!(e, StoreError::Away(_)), "{e}"),
+            }
+        }
+        server.go_on();
+        for name in &kept {
+            let question = format!("SELECT count(*) FROM accounts WHERE name = '{name}'");
+            assert_eq!(server.ask("killed", &question), "1", "{name} was answered");
+        }
+        let name = format!("after-{round}");
+        crate::outgoing::receiver::until("it writes again", async || {
+            add(&store, name.clone()).await == Ok(1)
+        })
+        .await;
+        assert_eq!(store.ping().await, Ok(()));
+    }
+    assert!(!kept.is_empty());
+}
