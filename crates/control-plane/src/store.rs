@@ -71,6 +71,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::clock::Clock;
+
 pub use accounts::OwnerToken;
 pub use activity::Wanted;
 pub use backup::{BackupError, back_up};
@@ -162,7 +164,7 @@ impl Store {
     /// When it cannot be used, or was brought along by a newer program.
     pub fn open(database: &Database) -> Result<Self, OpenError> {
         let (count, commits) = watch::channel(0);
-        let id = Uuid::now_v7();
+        let id = Clock::of_the_system().new_id();
         let writer = match database {
             Database::Sqlite(path) => {
                 Writer::start(Line::to_a_file(schema::sqlite::open(path)?), count.clone())?

@@ -28,7 +28,7 @@ pub(super) struct Connection(Engine);
 
 enum Engine {
     Sqlite(rusqlite::Connection),
-    Postgres(Postgres),
+    Postgres(Box<Postgres>),
 }
 
 impl From<rusqlite::Connection> for Connection {
@@ -39,7 +39,7 @@ impl From<rusqlite::Connection> for Connection {
 
 impl From<Postgres> for Connection {
     fn from(connection: Postgres) -> Self {
-        Self(Engine::Postgres(connection))
+        Self(Engine::Postgres(Box::new(connection)))
     }
 }
 
