@@ -1,6 +1,7 @@
 //! For tests: a whole control plane without a socket, with a clock that the test moves and keys that it signs with.
 
 pub(crate) mod database;
+mod moved;
 pub(crate) mod people;
 
 use std::path::{Path, PathBuf};

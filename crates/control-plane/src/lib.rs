@@ -4,7 +4,7 @@ pub mod settings;
 
 pub mod serve;
 
-pub use store::{BackupError, Database, back_up};
+pub use store::{Address, BackupError, Database, MigrateError, MigrateStep, Moved, back_up, migrate};
 
 mod app;
 mod background;

@@ -4,10 +4,11 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use novacula_control_plane::Database;
+use indicatif::{ProgressBar, ProgressStyle};
 use novacula_control_plane::clock::Clock;
 use novacula_control_plane::serve;
-use novacula_control_plane::settings::{BackupArgs, ResetOwnerArgs, ServeArgs, Settings};
+use novacula_control_plane::settings::{BackupArgs, MigrateArgs, ResetOwnerArgs, ServeArgs, Settings};
+use novacula_control_plane::{Database, MigrateStep, migrate};
 use novacula_protocol::signature::TrustedKeys;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -26,6 +27,8 @@ enum Command {
     Serve(Box<ServeArgs>),
     /// Copy the database into FILE, also while the control plane runs.
     Backup(BackupArgs),
+    /// Move everything from SQLite to an empty PostgreSQL database, whole or not at all. The control plane must not be running.
+    Migrate(MigrateArgs),
     /// Print a new token for an owner, when everybody has lost theirs. The control plane must not be running.
     ResetOwner(ResetOwnerArgs),
 }
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => run(*args),
         Command::Backup(args) => back_up(&args),
+        Command::Migrate(args) => move_all(&args),
         Command::ResetOwner(args) => reset_owner(args),
     }
 }
@@ -82,6 +86,45 @@ fn back_up(args: &BackupArgs) -> ExitCode {
         }
         Err(e) => refuse(FAILED, &e.to_string()),
     }
+}
+
+fn move_all(args: &MigrateArgs) -> ExitCode {
+    let (from, to) = match args.read() {
+        Ok(read) => read,
+        Err(line) => return refuse(WRONG_USAGE, &line),
+    };
+    // Shown on a terminal only.
+    let bar = ProgressBar::new(0);
+    let style = ProgressStyle::with_template("{msg:30} [{bar:30}] {percent:>3} % {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let moved = migrate(&from, &to, &mut |step| match step {
+        // Every row goes once, and is read once.
+        MigrateStep::Begun { rows } => bar.set_length(2 * rows),
+        MigrateStep::Moving(table) => bar.set_message(format!("moving {table}")),
+        MigrateStep::Checking(table) => bar.set_message(format!("reading back {table}")),
+        MigrateStep::Rows(rows) => bar.inc(rows),
+    });
+    bar.finish_and_clear();
+    let moved = match moved {
+        Ok(moved) => moved,
+        Err(e) => return refuse(FAILED, &e.to_string()),
+    };
+    for (table, rows, sha256) in &moved.tables {
+        say(&format!("{table:20} {rows:>10} rows  sha256 {sha256}"));
+    }
+    let rows: u64 = moved.tables.iter().map(|(_, rows, _)| rows).sum();
+    say(&format!("all {rows} rows of {} are in {to} and read there as here", from.display()));
+    if moved.replaced > 0 {
+        say(&format!(
+            "{} texts had a NUL, which PostgreSQL does not keep; U+FFFD stands there now",
+            moved.replaced
+        ));
+    }
+    say(
+        "artifacts stay where they are: start with the same DATA_DIR, and with this database as DATABASE_URL",
+    );
+    say(&format!("{} is not used any more; keep it until you are sure", from.display()));
+    ExitCode::SUCCESS
 }
 
 fn run(args: ServeArgs) -> ExitCode {

@@ -131,7 +131,7 @@ impl Scene {
     }
 
     /// All that its own people see of it.
-    async fn everything(&self, control_plane: &ControlPlane) -> BTreeMap<String, Value> {
+    pub(crate) async fn everything(&self, control_plane: &ControlPlane) -> BTreeMap<String, Value> {
         let mut all = BTreeMap::new();
         let looks = |o: &Operation| o.method == Method::GET && o.right == Right::See && !is_endless(o);
         for operation in operations().into_iter().filter(looks) {

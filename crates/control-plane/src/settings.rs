@@ -15,7 +15,7 @@ use crate::app::Rules;
 use crate::caller::TrustedProxies;
 use crate::certificate::TlsFiles;
 use crate::oidc::OidcSettings;
-use crate::store::Database;
+use crate::store::{Address, Database};
 
 pub use artifacts::{ArtifactArgs, BucketSettings};
 pub use outgoing::{OutgoingArgs, OutgoingSettings};
@@ -111,6 +111,34 @@ impl BackupArgs {
     /// One line: which value, what was expected, what was found.
     pub fn database(&self) -> Result<Database, String> {
         place(self.data_dir.clone(), self.database_url.as_deref()).map(|(_, database)| database)
+    }
+}
+
+/// As written: what is moved, and where to.
+#[derive(Args, Clone, Debug, Default)]
+pub struct MigrateArgs {
+    /// The installation as it is, sqlite:PATH
+    #[arg(long, value_name = "URL")]
+    pub from: String,
+    /// The database it shall be in, postgresql://HOST/DATABASE; a password belongs into the environment, where no list of
+    /// processes shows it
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub to: String,
+}
+
+impl MigrateArgs {
+    /// From which file, to which database.
+    ///
+    /// # Errors
+    /// One line: which value, what was expected.
+    pub fn read(&self) -> Result<(PathBuf, Box<Address>), String> {
+        let Ok(Database::Sqlite(from)) = Database::read(&self.from) else {
+            return Err("--from must be sqlite:PATH, the file of the installation as it is".to_owned());
+        };
+        match Database::read(&self.to) {
+            Ok(Database::Postgresql(to)) => Ok((from, to)),
+            _ => Err("--to (DATABASE_URL) must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE".to_owned()),
+        }
     }
 }
 

@@ -49,6 +49,19 @@ impl TestDatabase {
         Self { database: Database::Sqlite(folder.join("novacula.sqlite")), name: None }
     }
 
+    /// On the embedded engine, whatever the engine of the run is.
+    pub(crate) fn embedded(folder: &Path) -> Self {
+        Self { database: Database::Sqlite(folder.join("novacula.sqlite")), name: None }
+    }
+
+    /// On PostgreSQL, where nothing was kept yet, not even a table.
+    pub(crate) fn bare() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("bare_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        server().ask("postgres", &format!("CREATE DATABASE {name}"));
+        Self { database: Database::read(&server().url(&name)).unwrap(), name: Some(name) }
+    }
+
     /// On PostgreSQL, whatever the engine of the run is.
     pub(crate) fn at_a_server() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);

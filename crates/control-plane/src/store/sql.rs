@@ -17,6 +17,7 @@ pub use postgresql::address::Address;
 pub(super) use postgresql::address::Purpose;
 pub use postgresql::listen::News;
 pub(super) use postgresql::listen::listen;
+pub(super) use postgresql::value::{Found, Given};
 pub(super) use row::Row;
 pub(super) use statement::Statement;
 

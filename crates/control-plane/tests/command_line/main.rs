@@ -4,6 +4,7 @@
 
 mod full_disk;
 mod log;
+mod moving;
 mod program;
 mod starting;
 mod tls;

@@ -128,7 +128,8 @@ impl Address {
         Ok(Postgres::of(runtime, client?, by))
     }
 
-    async fn open(&self, purpose: Purpose) -> Sql<Client> {
+    /// The same, for whoever speaks to it by themselves.
+    pub(in crate::store) async fn open(&self, purpose: Purpose) -> Sql<Client> {
         let client = match self.config.get_ssl_mode() {
             SslMode::Require => {
                 let (client, connection) = self.config.connect(self.tls()?).await?;

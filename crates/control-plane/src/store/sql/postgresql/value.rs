@@ -11,7 +11,13 @@ type Refused = Box<dyn std::error::Error + Sync + Send>;
 
 /// A value on its way there.
 #[derive(Debug)]
-pub(super) struct Given<'v>(ToSqlOutput<'v>);
+pub(in crate::store) struct Given<'v>(ToSqlOutput<'v>);
+
+impl<'v> From<ValueRef<'v>> for Given<'v> {
+    fn from(value: ValueRef<'v>) -> Self {
+        Self(ToSqlOutput::Borrowed(value))
+    }
+}
 
 impl<'v> Given<'v> {
     pub(super) fn of(value: &'v dyn rusqlite::types::ToSql) -> Sql<Self> {
@@ -70,7 +76,7 @@ fn put_text(text: &[u8], out: &mut BytesMut) {
 }
 
 /// A value that was found.
-struct Found<'r>(ValueRef<'r>);
+pub(in crate::store) struct Found<'r>(pub(in crate::store) ValueRef<'r>);
 
 impl<'r> types::FromSql<'r> for Found<'r> {
     fn from_sql(kind: &Type, raw: &'r [u8]) -> Result<Self, Refused> {
