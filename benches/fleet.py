@@ -131,7 +131,7 @@ class Postgres:
         for row in found:
             rows.writerow([self.written(row[column], column in self.booleans[table]) for column in columns])
         names = ", ".join(f'"{column}"' for column in columns)
-        self.psql(f"COPY {table} ({names}) FROM STDIN (FORMAT csv)", text.getvalue())
+        self.psql(f"COPY {table} ({names}) FROM STDIN (FORMAT csv, NULL '-')", text.getvalue())
 
     @staticmethod
     def written(value, is_boolean):

@@ -145,6 +145,8 @@ class Bench:
         self.good(self.load("greeting", [server], executors, requests=executors, **asked))
 
     def good(self, said):
+        if said["shed"]:
+            print(f"      {said['label']}: there was no room for {said['shed']} syncs, which came again")
         if said["errors"]:
             sys.exit(f"bench: {said['label']}: {said['errors']} syncs were not answered well, the last with"
                      f" {said['lastBadStatus']}")

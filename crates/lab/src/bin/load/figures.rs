@@ -23,7 +23,9 @@ pub struct Figures {
     pub lost_on_the_wire: u64,
     /// Answers that were no good, and their requests sent again where there is another target.
     pub bad_answers: u64,
-    /// Status of the last of those.
+    /// Requests that there was no room for; they come again, as those of an agent do.
+    pub shed: u64,
+    /// Status of the last bad answer.
     pub last_bad_status: u16,
     /// Connections opened, the first ones counted.
     pub connected: u64,
@@ -41,6 +43,7 @@ impl Figures {
             errors: 0,
             lost_on_the_wire: 0,
             bad_answers: 0,
+            shed: 0,
             last_bad_status: 0,
             connected: 0,
             unsent: 0,
@@ -68,6 +71,7 @@ impl Figures {
         self.errors += other.errors;
         self.lost_on_the_wire += other.lost_on_the_wire;
         self.bad_answers += other.bad_answers;
+        self.shed += other.shed;
         self.last_bad_status = self.last_bad_status.max(other.last_bad_status);
         self.connected += other.connected;
         self.unsent += other.unsent;
@@ -99,6 +103,7 @@ impl Figures {
             "maxMs": ms(self.latencies.max()),
             "lostOnTheWire": self.lost_on_the_wire,
             "badAnswers": self.bad_answers,
+            "shed": self.shed,
             "lastBadStatus": self.last_bad_status,
             "connected": self.connected,
             "unsent": self.unsent,

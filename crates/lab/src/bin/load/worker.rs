@@ -22,6 +22,9 @@ const SHUNNED: Duration = Duration::from_millis(500);
 /// And so long after, if there is none.
 const REST: Duration = Duration::from_millis(20);
 
+/// There is no room for a request now.
+const BUSY: u16 = 503;
+
 /// When it begins and ends, and how much at once.
 pub struct Bounds {
     pub started: Instant,
@@ -182,9 +185,7 @@ impl Worker {
         self.requests.write(sync, &mut self.request);
         loop {
             if self.places[place].connection.is_none() && !self.connect(place, now) {
-                self.places[place].rests_until = Some(now + REST);
-                self.resting += 1;
-                return;
+                return self.rest(place, now);
             }
             let Some(connection) = &mut self.places[place].connection else { return };
             match connection.send(&self.request) {
@@ -192,6 +193,11 @@ impl Worker {
                 Err(Lost) => self.lose(place, now),
             }
         }
+    }
+
+    fn rest(&mut self, place: usize, now: Instant) {
+        self.places[place].rests_until = Some(now + REST);
+        self.resting += 1;
     }
 
     /// To where it is at home if that answers, else to any other.
@@ -239,6 +245,12 @@ impl Worker {
                 self.figures.answered(pending.since, now, self.bounds.started);
                 self.fleet.answered(pending.sync);
                 self.end(place);
+            }
+            Ok(Answer::Bad { status: BUSY }) if now < pending.sent + self.bounds.patience => {
+                self.figures.shed += 1;
+                self.places[place].connection = None;
+                self.places[place].home += 1;
+                self.rest(place, now);
             }
             Ok(Answer::Bad { status }) => {
                 self.figures.bad_answers += 1;
