@@ -107,10 +107,15 @@ impl Fleet {
         self.executors.iter().map(|executor| executor.sent).max().unwrap_or(self.said)
     }
 
-    /// Number, last change that was answered, and last that was sent, of all that said something new.
+    /// Number, last change that was answered, and last that was sent, of all that had one at every sync.
     pub fn changes(&self) -> impl Iterator<Item = (u32, u32, u32)> {
         let said_something = move |(number, executor): (u32, &Executor)| {
-            (executor.acknowledged > self.said).then_some((number, executor.acknowledged, executor.sent))
+            let is_changing = self.roles.of(number) == self.roles.changing;
+            (is_changing && executor.acknowledged > self.said).then_some((
+                number,
+                executor.acknowledged,
+                executor.sent,
+            ))
         };
         (self.first..).zip(&self.executors).filter_map(said_something)
     }
