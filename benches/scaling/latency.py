@@ -17,7 +17,7 @@ from figures import progress, shell, spread
 ROUNDS, PICK_UP_MS, POLL_S = 8, 100, 5
 BINARY, UNIT = "/opt/novacula/bin/novacula-agent", "novacula-agent.service"
 NAME = "host"
-WAYS = {"plain poll": "", "long poll": "long_poll = true\n"}
+WAYS = {"plain poll": "", "long poll": "long_poll_ms = 25000\n"}
 
 
 def latency(bench):

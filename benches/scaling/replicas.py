@@ -38,7 +38,8 @@ def replicas(bench):
     within = run["errors"] == 0 and not lost
     seen = sum(1 for _ in changes)
     bench.row("one of two replicas is killed", f"{run['errors']} errors, {len(lost)} lost", "0 errors, 0 lost", within,
-              [f"{run['requests']:,} syncs in {run['seconds']:.0f} s, {run['rate']:,.0f} a second of a peak of {peak:,.0f}",
+              [f"{run['requests']:,} syncs in {run['seconds']:.0f} s, {run['rate']:,.0f} a second of a peak of {peak:,.0f};"
+               f" {run['unsent']:,} were due and not sent when the time was over, {run['shed']:,} came again",
                f"{run['lostOnTheWire']} were lost on the wire and answered by the other; {run['badAnswers']} bad answers",
                f"p50 {run['p50Ms']:.1f} ms, p99 {run['p99Ms']:.1f} ms, the longest {run['maxMs']:,.0f} ms",
                f"the last change of {seen:,} executors was looked for in the database, of {min(ASKED, seen)} in the API"],
