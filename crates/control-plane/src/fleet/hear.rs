@@ -41,11 +41,10 @@ impl Fleet {
         if entry.key_id != by.key_id {
             return Ok(Heard::News);
         }
-        let is_known = entry.knows(said);
-        if !is_known && !(entry.differs_plainly(said) && said.upgrade.is_none()) {
-            return Ok(Heard::News);
-        }
-        if !is_known {
+        if !entry.knows(said) {
+            if said.upgrade.is_some() || !entry.differs_plainly(said) {
+                return Ok(Heard::News);
+            }
             let mut after = entry.snapshot();
             after.executor.hear(said);
             (after.executor.revision, after.executor.restarts) = (entry.revision + 1, said.restarts);

@@ -146,8 +146,9 @@ fn of_a_file(path: &Path) -> Vec<(String, String)> {
         tables.query_map([], |row| row.get(0)).unwrap().map(|name| name.unwrap()).collect();
     let of = |table: String| {
         let mut digest = Sha256::new();
-        let mut rows = sql.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).unwrap();
-        let columns = rows.column_count();
+        let columns = sql.prepare(&format!("SELECT * FROM {table}")).unwrap().column_count();
+        let order = if columns > 1 { "1, 2" } else { "1" };
+        let mut rows = sql.prepare(&format!("SELECT * FROM {table} ORDER BY {order}")).unwrap();
         let mut rows = rows.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {
             for column in 0..columns {

@@ -65,7 +65,7 @@ fn a_bad_value_stops_the_start_with_one_line_that_names_it() {
         ("HEARTBEAT_TIMEOUT_MS", "-1", "a whole number"),
         ("SYNC_INTERVAL_MS", "", "a whole number"),
         ("MAX_ARTIFACT_BYTES", "1GB", "a whole number"),
-        ("DATABASE_URL", "postgres://db/novacula", "no PostgreSQL"),
+        ("DATABASE_URL", "mysql://db/novacula", "postgresql://"),
         ("PUBLIC_URL", "ftp://x", "a URL"),
         ("LOG_FORMAT", "xml", "json or text"),
         ("WEBHOOK_ALLOW_PRIVATE", "1", "true or false"),
