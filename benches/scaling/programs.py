@@ -163,6 +163,14 @@ class ControlPlane(Program):
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
             return json.load(answer)
 
+    def measure(self, metric):
+        """The value of a metric without labels; None where there is no such metric."""
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{self.origin}/metrics", timeout=20) as answer:
+            for line in answer.read().decode().splitlines():
+                if line.startswith(f"{metric} "):
+                    return float(line.split()[1])
+        return None
+
     def resident_bytes(self):
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
