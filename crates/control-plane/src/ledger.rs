@@ -220,13 +220,12 @@ impl App {
 
     /// Makes durable when executors were last heard.
     pub(crate) async fn keep_presence(&self) -> Result<(), StoreError> {
-        if self.store.is_shared() {
-            self.store.keep_at_work(self.fleet.at_work()).await?;
-        }
+        // Only others want to know it.
+        let mut at_work = if self.store.is_shared() { self.fleet.at_work() } else { Vec::new() };
         let mut kept = Ok(());
         for portion in self.fleet.take_heard(KEPT_AT_ONCE) {
             // Whoever is not kept now is heard again soon.
-            kept = kept.and(self.store.keep_presence(portion).await);
+            kept = kept.and(self.store.keep_presence(portion, std::mem::take(&mut at_work)).await);
         }
         kept
     }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Json, Time, Word};
+use super::replicas::{self, AtWork};
 use super::sql::{Connection, OptionalExtension, Row, params};
 use super::{Person, Sql, Store, StoreError, keys, preflight, requests, revisions, upgrades};
 use crate::executor::{Executor, IdentityRefused, Snapshot, claim_name};
@@ -57,12 +58,13 @@ impl Store {
         self.write_or_refuse(move |sql| sync(sql, key_id, new_id, &said, now)).await
     }
 
-    /// Keeps when executors were last heard.
+    /// Keeps when executors were last heard, and how far upgrades at work are.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn keep_presence(&self, seen: Vec<LastSeen>) -> Result<(), StoreError> {
+    pub async fn keep_presence(&self, seen: Vec<LastSeen>, at_work: Vec<AtWork>) -> Result<(), StoreError> {
         self.write(move |sql| {
+            replicas::keep_at_work(sql, &at_work)?;
             if !sql.is_embedded() {
                 return keep_presence_together(sql, &seen);
             }

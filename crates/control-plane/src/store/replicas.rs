@@ -125,32 +125,23 @@ impl Store {
         })
         .await
     }
+}
 
-    /// Keeps how far upgrades at work are, for the others.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn keep_at_work(&self, all: Vec<AtWork>) -> Result<(), StoreError> {
-        if all.is_empty() {
-            return Ok(());
-        }
-        self.write(move |sql| {
-            for it in all {
-                sql.prepare_cached(
-                    "UPDATE upgrades SET bytes_done = ?2, bytes_total = ?3, stands_since = ?4
-                     WHERE id = ?1 AND ended_at IS NULL AND coalesce(stands_since, 0) < ?4",
-                )?
-                .execute(params![
-                    Word(&it.upgrade_id),
-                    Count(it.bytes_done),
-                    Count(it.bytes_total),
-                    Time(it.stands_since),
-                ])?;
-            }
-            Ok(())
-        })
-        .await
+/// Keeps how far upgrades at work are, for the others.
+pub(super) fn keep_at_work(sql: &Connection, all: &[AtWork]) -> Sql<()> {
+    for it in all {
+        sql.prepare_cached(
+            "UPDATE upgrades SET bytes_done = ?2, bytes_total = ?3, stands_since = ?4
+             WHERE id = ?1 AND ended_at IS NULL AND coalesce(stands_since, 0) < ?4",
+        )?
+        .execute(params![
+            Word(&it.upgrade_id),
+            Count(it.bytes_done),
+            Count(it.bytes_total),
+            Time(it.stands_since),
+        ])?;
     }
+    Ok(())
 }
 
 fn ids(sql: &Connection, question: &str) -> Sql<Vec<Uuid>> {
