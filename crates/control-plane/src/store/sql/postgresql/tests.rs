@@ -81,6 +81,8 @@ async fn what_was_answered_is_there_after_the_server_was_killed_under_load_and_w
     let store = Store::open(&Database::read(&server.url("killed")).unwrap()).unwrap();
     let mut kept = Vec::new();
     for round in 0..4 {
+        let counted = "SELECT count(*) FROM accounts";
+        let before: usize = server.ask("killed", counted).parse().unwrap();
         let writing: Vec<_> = (0..400)
             .map(|n| {
                 let (store, name) = (store.clone(), format!("{round}-{n:03}"));
@@ -93,8 +95,6 @@ async fn what_was_answered_is_there_after_the_server_was_killed_under_load_and_w
                 })
             })
             .collect();
-        let counted = "SELECT count(*) FROM accounts";
-        let before: usize = server.ask("killed", counted).parse().unwrap();
         novacula_lab::wait_for("some are written", Duration::from_secs(20), || {
             (server.ask("killed", counted).parse::<usize>().unwrap() > before).then_some(())
         });
