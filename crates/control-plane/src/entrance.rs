@@ -52,8 +52,12 @@ impl Entrance {
         Arc::clone(&self.app)
     }
 
-    /// However long it takes, nobody who syncs waits behind it; it ends when nobody waits for it any more.
+    /// However long it takes, nobody who syncs waits behind it; it ends when nobody waits for it any more. A body is read
+    /// by the thread that reads its connection: handed to another, its end has been taken for its middle.
     async fn elsewhere(mut self, request: Request) -> Result<Response, Infallible> {
+        if !request.body().is_end_stream() {
+            return self.routes.call(request).await;
+        }
         let answered = AbortOnDropHandle::new(self.pool.spawn(self.routes.call(request))).await;
         answered.unwrap_or_else(|e| Ok(ApiError::internal(e).into_response()))
     }
