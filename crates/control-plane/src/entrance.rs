@@ -53,7 +53,7 @@ impl Entrance {
     }
 
     /// However long it takes, nobody who syncs waits behind it; it ends when nobody waits for it any more. A body is read
-    /// by the thread that reads its connection: handed to another, its end has been taken for its middle.
+    /// by the thread that reads its connection: of uploads that another thread read some broke off in the middle.
     async fn elsewhere(mut self, request: Request) -> Result<Response, Infallible> {
         if !request.body().is_end_stream() {
             return self.routes.call(request).await;
