@@ -203,6 +203,13 @@ novacula_webhook_calls counter 2 True
 novacula_executors gauge 2 True
 novacula_upgrades gauge 4 True
 novacula_oldest_pending_upgrade_seconds gauge 1 True
+novacula_sync_interval_seconds gauge 1 True
+novacula_heartbeat_timeout_seconds gauge 1 True
+novacula_syncs_in_flight gauge 1 True
+novacula_timer_lateness_seconds gauge 1 True
+novacula_store_writes_waiting gauge 1 True
+novacula_syncs_shed counter 1 True
+novacula_long_polls gauge 1 True
 novacula_fleet_plans gauge 7 True
 novacula_webhook_deliveries_pending gauge 1 True
 ";
