@@ -56,7 +56,7 @@ def is_upgrading(number, in_upgrade, advancing):
 
 def rows(account, first, end, in_upgrade, advancing, now):
     """Rows of some executors, by table, in the order in which they refer to one another."""
-    keys, executors, revisions, upgrades = [], [], [], []
+    keys, executors, presence, revisions, upgrades = [], [], [], [], []
     for number in range(first, end):
         digest = hashlib.sha256(secret(number).encode())
         tail, made = digest.hexdigest(), BEGIN_MS + number * APART_MS
@@ -68,8 +68,8 @@ def rows(account, first, end, in_upgrade, advancing, now):
         executors.append({
             "id": executor, "account_id": account, "key_id": key, "revision": 1, "name": name(number), "kind": "agent",
             "current_version": VERSION, "channel": "stable", "target": TARGET,
-            "labels": json.dumps(labels, separators=(",", ":")), "restarts": 0, "last_seen_at": now,
-            "created_at": made, "checks": "[]", "trusted_keys": TRUSTED_KEYS})
+            "labels": json.dumps(labels, separators=(",", ":")), "created_at": made, "checks": "[]", "trusted_keys": TRUSTED_KEYS})
+        presence.append({"executor_id": executor, "last_seen_at": now, "restarts": 0})
         revisions.append({
             "executor_id": executor, "revision": 1, "version": VERSION, "status": "COMPLETED",
             "description": "first seen", "by": f"executor {name(number)}", "at": made})
@@ -83,7 +83,8 @@ def rows(account, first, end, in_upgrade, advancing, now):
                 "requested_by": "bench", "created_at": now, "scheduled_at": now, "expires_at": now + YEAR_MS,
                 "offered_at": now, "target": TARGET, "size": 999_999_999, "sha256": tail, "forced": 0,
                 "signature": "untrusted comment: a signature of this length\n" + "R" * 100 + "\n"})
-    return {"executor_keys": keys, "executors": executors, "revisions": revisions, "upgrades": upgrades}
+    return {"executor_keys": keys, "executors": executors, "presence": presence, "revisions": revisions,
+            "upgrades": upgrades}
 
 
 class Sqlite:

@@ -37,7 +37,7 @@ def in_upgrade(bench):
 def durable(bench):
     """(c) Every sync has something to keep, and is answered when it is kept."""
     # Whoever waits for a disk waits together with others: so many are under way at once.
-    usual, bench.asked.connections = bench.asked.connections, bench.asked.connections * 8
+    usual, bench.asked.connections = bench.asked.connections, bench.asked.connections * 32
     subjects = [Subject("nginx", bench.nginx(), EXECUTORS)]
     for engine in bench.engines():
         plain, advancing = bench.control_plane(engine, EXECUTORS), bench.control_plane(engine, EXECUTORS, advancing=100)
@@ -50,8 +50,8 @@ def durable(bench):
 def compare(bench, subjects, budgets):
     seconds, rounds = bench.asked.seconds, bench.asked.rounds
     for subject in subjects[1:]:
-        # Nobody is greeted by the count of what is new: the first syncs of all say nothing new.
-        bench.greet(subject.server, subject.executors)
+        # The first syncs of all say nothing new, or that an upgrade begins: what is measured goes on from there.
+        subject.greet(bench)
     in_turns(bench, subjects, rounds, "peak", seconds=seconds)
     nginx = subjects[0]
     peak = {subject.label: subject.middle("rate") for subject in subjects}

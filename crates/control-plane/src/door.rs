@@ -4,8 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -22,7 +20,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 const HANDSHAKES_AT_ONCE: usize = 1_024;
 const READY_AT_ONCE: usize = 64;
 
-/// A listener for axum.
+/// Where connections come from.
 pub(crate) enum Door {
     /// Without TLS.
     Plain(Arrivals),
@@ -30,27 +28,25 @@ pub(crate) enum Door {
     Tls(TlsDoor),
 }
 
-type Stream = Either<TcpStream, TlsStream<TcpStream>>;
+/// A connection, with TLS or without.
+pub(crate) type Stream = Either<TcpStream, TlsStream<TcpStream>>;
 
 /// A connection that no thread waits for yet.
 pub(crate) type Arrival = (std::net::TcpStream, SocketAddr);
 
 /// The connections that one thread was given.
-pub(crate) struct Arrivals {
-    given: mpsc::Receiver<Arrival>,
-    address: SocketAddr,
-}
+pub(crate) struct Arrivals(mpsc::Receiver<Arrival>);
 
 impl Arrivals {
-    /// Those that come to `address`.
-    pub(crate) fn new(given: mpsc::Receiver<Arrival>, address: SocketAddr) -> Self {
-        Self { given, address }
+    /// Those that are dealt to one thread.
+    pub(crate) fn new(given: mpsc::Receiver<Arrival>) -> Self {
+        Self(given)
     }
 
     async fn next(&mut self) -> (TcpStream, SocketAddr) {
         loop {
             // Nobody gives any more, and that only happens when all is over.
-            let Some((stream, from)) = self.given.recv().await else { return std::future::pending().await };
+            let Some((stream, from)) = self.0.recv().await else { return std::future::pending().await };
             match TcpStream::from_std(stream) {
                 Ok(stream) => return (stream, from),
                 Err(e) => tracing::debug!("no connection with {from}: {e}"),
@@ -63,17 +59,9 @@ impl Arrivals {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub SocketAddr);
 
-impl Connected<IncomingStream<'_, Door>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
-        Self(*stream.remote_addr())
-    }
-}
-
-impl Listener for Door {
-    type Io = Stream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Stream, SocketAddr) {
+impl Door {
+    /// The next one that is ready, and where it comes from.
+    pub(crate) async fn next(&mut self) -> (Stream, SocketAddr) {
         match self {
             Self::Plain(arrivals) => {
                 let (stream, from) = arrivals.next().await;
@@ -86,29 +74,20 @@ impl Listener for Door {
             },
         }
     }
-
-    fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        match self {
-            Self::Plain(arrivals) => Ok(arrivals.address),
-            Self::Tls(door) => Ok(door.address),
-        }
-    }
 }
 
 /// Those who have shaken hands.
 pub(crate) struct TlsDoor {
     ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
-    address: SocketAddr,
     accepting: JoinHandle<()>,
 }
 
 impl TlsDoor {
     /// Begins to accept; everybody is shown the certificate that is current then.
     pub(crate) fn open(arrivals: Arrivals, certificate: Arc<Certificate>) -> Self {
-        let address = arrivals.address;
         let (sender, ready) = mpsc::channel(READY_AT_ONCE);
         let accepting = tokio::spawn(accept(arrivals, certificate, sender));
-        Self { ready, address, accepting }
+        Self { ready, accepting }
     }
 }
 

@@ -3,38 +3,46 @@
 //! is about to be refused, or that would rather wait: they say why, and wait.
 
 use std::convert::Infallible;
-use std::future::Future;
-use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::future::{Ready, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::Request;
-use axum::http::{HeaderValue, Method, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use axum::response::IntoResponse as _;
+use axum::{BoxError, response};
 use futures_util::FutureExt as _;
-use http_body::Body as _;
-use novacula_protocol::sync::{SYNC_PATH, SyncRequest};
+use futures_util::future::{BoxFuture, Either};
+use http_body_util::{BodyExt as _, Full};
+use novacula_protocol::sync::{SYNC_PATH, SyncRequest, SyncResponse};
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
-use tower::Service;
+use tower::Service as _;
 
 use crate::api::sync;
 use crate::app::App;
 use crate::auth;
 use crate::clock::Stopwatch;
+use crate::door::Peer;
+use crate::fleet::KeyHolder;
 use crate::long_poll;
 use crate::pace::Room;
-use crate::problem::ApiError;
+use crate::problem::{Answer, ApiError};
 use crate::request_log;
 use crate::said;
 
 /// Whatever is longer has much to tell, and is not in a hurry.
 const MOST_BYTES: u64 = 64 * 1024;
 
-/// What a connection is served by.
+/// What is answered: a text that is ready, or what the routes make.
+pub(crate) type Answered = Response<http_body_util::Either<Full<Bytes>, Body>>;
+
+/// What a sync is told.
+type Told = Answer<SyncResponse>;
+
+/// What connections are served by.
 #[derive(Clone)]
 pub(crate) struct Entrance {
     app: Arc<App>,
@@ -52,42 +60,44 @@ impl Entrance {
         Arc::clone(&self.app)
     }
 
+    /// Answers a request of whoever is at the other end.
+    pub(crate) async fn answer<B>(
+        self: Arc<Self>,
+        request: Request<B>,
+        peer: Option<Peer>,
+    ) -> Result<Answered, Infallible>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let request = match is_short_sync(&request) {
+            true => match answer(&self.app, request).await {
+                Ok(answered) => return Ok(answered),
+                Err(request) => request,
+            },
+            false => request.map(Body::new),
+        };
+        // Few come so far: no connection keeps room for it.
+        Ok(Box::pin(self.elsewhere(request, peer)).await.map(http_body_util::Either::Right))
+    }
+
     /// However long it takes, nobody who syncs waits behind it; it ends when nobody waits for it any more. A body is read
     /// by the thread that reads its connection: of uploads that another thread read some broke off in the middle.
-    async fn elsewhere(mut self, request: Request) -> Result<Response, Infallible> {
-        if !request.body().is_end_stream() {
-            return self.routes.call(request).await;
+    async fn elsewhere(&self, mut request: Request<Body>, peer: Option<Peer>) -> response::Response {
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
         }
-        let answered = AbortOnDropHandle::new(self.pool.spawn(self.routes.call(request))).await;
-        answered.unwrap_or_else(|e| Ok(ApiError::internal(e).into_response()))
+        let mut routes = self.routes.clone();
+        let Ok(answered) = match request.body().is_end_stream() {
+            true => AbortOnDropHandle::new(self.pool.spawn(routes.call(request)))
+                .await
+                .unwrap_or_else(|e| Ok(ApiError::internal(e).into_response())),
+            false => routes.call(request).await,
+        };
+        answered
     }
 }
 
-impl Service<Request> for Entrance {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let this = self.clone();
-        Box::pin(async move {
-            let request = match is_short_sync(&request) {
-                true => match answer(&this.app, request).await {
-                    Ok(response) => return Ok(response),
-                    Err(request) => request,
-                },
-                false => request,
-            };
-            this.elsewhere(request).await
-        })
-    }
-}
-
-fn is_short_sync(request: &Request) -> bool {
+fn is_short_sync<B: HttpBody>(request: &Request<B>) -> bool {
     request.method() == Method::POST
         && request.uri().path() == SYNC_PATH
         && request.uri().query().is_none()
@@ -96,57 +106,88 @@ fn is_short_sync(request: &Request) -> bool {
 }
 
 /// The answer to a sync; the request itself, as it came, where that is for the routes.
-async fn answer(app: &Arc<App>, request: Request) -> Result<Response, Request> {
+async fn answer<B>(app: &Arc<App>, request: Request<B>) -> Result<Answered, Request<Body>>
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
     let stopwatch = Stopwatch::start();
     let (parts, body) = request.into_parts();
     let Some(by) = auth::known_executor(&parts.headers, app) else {
-        return Err(Request::from_parts(parts, body));
+        return Err(Request::from_parts(parts, Body::new(body)));
     };
     let has_room = Room::of(app, Some(&by));
     // Whoever breaks off in the middle hears no answer anyway.
-    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let Some(said) = read(&bytes) else { return Err(Request::from_parts(parts, Body::from(bytes))) };
-
+    let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let under_way = app.pace.under_way();
-    let answer = match has_room {
-        Ok(_) => AssertUnwindSafe(sync::answer(app, by, said, &parts.headers)).catch_unwind().await,
-        Err(full) => Ok(Err(full)),
+    let told = match catch_unwind(AssertUnwindSafe(|| hear(app, by, &bytes, has_room, &parts.headers))) {
+        Ok(Some(told)) => {
+            // Of what waits now as little is kept as can be.
+            drop((parts, bytes));
+            AssertUnwindSafe(told).catch_unwind().await
+        }
+        Ok(None) => return Err(Request::from_parts(parts, Body::from(bytes))),
+        Err(panicked) => Err(panicked),
     };
+    let told = told.unwrap_or_else(|_| Err(ApiError::internal("a sync ended in a panic")));
     let id = request_log::new_id(app);
-    let mut response = match answer {
-        Ok(Ok(answer)) => {
+    let mut answered = match told {
+        Ok(answer) => {
             let mut text = Vec::with_capacity(256);
             match serde_json::to_writer(&mut text, &answer) {
                 Ok(()) => json(text),
-                Err(e) => ApiError::internal(e).into_response(),
+                Err(e) => problem(ApiError::internal(e)),
             }
         }
-        Ok(Err(refused)) => refused.into_response(),
-        Err(_) => ApiError::internal("a sync ended in a panic").into_response(),
+        Err(refused) => problem(refused),
     };
     let took = stopwatch.elapsed();
     drop(under_way);
     app.pace.took(took);
-    app.metrics.synced(Some(took), response.status().is_success());
-    app.metrics.count_problem(&response);
-    request_log::tell_of_sync(app, by, response.status(), took, id);
-    let headers = response.headers_mut();
+    app.metrics.synced(Some(took), answered.status().is_success());
+    app.metrics.count_problem(answered.extensions());
+    request_log::tell_of_sync(app, by, answered.status(), took, id);
+    let headers = answered.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(request_log::REQUEST_ID, request_log::as_header(id));
     #[cfg(test)]
-    response.extensions_mut().insert(auth::OperationId("syncExecutor"));
-    Ok(response)
+    answered.extensions_mut().insert(auth::OperationId("syncExecutor"));
+    Ok(answered)
 }
 
-fn read(bytes: &[u8]) -> Option<SyncRequest> {
+/// `None` where it is no sync that can be read. What is answered at once is there at once.
+fn hear<'a>(
+    app: &'a Arc<App>,
+    by: KeyHolder,
+    text: &[u8],
+    has_room: Answer<Room>,
+    headers: &HeaderMap,
+) -> Option<Either<Ready<Told>, BoxFuture<'a, Told>>> {
+    let at_once = |told| Some(Either::Left(ready(told)));
+    let print = app.fleet.print(text);
+    let known = print.filter(|_| has_room.is_ok());
+    if let Some(told) = known.and_then(|print| sync::answer_again(app, by, print, headers)) {
+        return at_once(told);
+    }
+    let said = read(text)?;
+    match has_room {
+        Ok(_) => Some(sync::answer(app, by, said, print, headers)),
+        Err(full) => at_once(Err(full)),
+    }
+}
+
+fn read(bytes: &[u8]) -> Option<Box<SyncRequest>> {
     // A list would be taken for the fields in their order.
     let is_object = bytes.trim_ascii_start().first() == Some(&b'{');
     let said = serde_json::from_slice(bytes).ok().filter(|_| is_object)?;
-    said::checked(said).ok()
+    said::checked(said).ok().map(Box::new)
 }
 
-fn json(text: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(text));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+fn json(text: Vec<u8>) -> Answered {
+    let mut answered = Response::new(http_body_util::Either::Left(Full::from(text)));
+    answered.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answered
+}
+
+fn problem(error: ApiError) -> Answered {
+    error.into_response().map(http_body_util::Either::Right)
 }

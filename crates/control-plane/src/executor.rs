@@ -56,12 +56,12 @@ pub struct Executor {
     pub created_at: Timestamp,
 }
 
-/// An executor with its latest upgrade, open or ended, as they stood at one revision.
+/// An executor with its upgrade as they stood at one revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// The executor.
     pub executor: Executor,
-    /// The latest upgrade; the memory of the fleet has only one that is open.
+    /// The open one, else the one that was requested last; the memory of the fleet has only one that is open.
     pub upgrade: Option<Upgrade>,
 }
 

@@ -8,6 +8,7 @@
 //! A large fleet is here whole, so each executor takes as little as can be: what most have in common is there once
 //! (`entry`), and everything points by place (`slots`). An upgrade that has ended is read from the store.
 
+mod again;
 mod counts;
 mod elsewhere;
 mod entry;
@@ -15,6 +16,7 @@ mod hear;
 mod keys;
 mod look;
 mod slots;
+mod versions;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
@@ -28,6 +30,7 @@ use uuid::Uuid;
 use self::entry::{Commons, Entry};
 use self::keys::Keys;
 use self::slots::Slots;
+use self::versions::Versions;
 use crate::executor::Snapshot;
 use crate::key::ExecutorKey;
 use crate::long_poll::LongPolls;
@@ -35,11 +38,16 @@ use crate::secrets::SecretHash;
 use crate::store::LastSeen;
 use crate::upgrade::{self, Upgrade};
 
+pub use again::Print;
 pub use hear::Heard;
 
 /// The memory of the fleet. Its lock is held for a look or a note, never while waiting for anything.
 #[derive(Default)]
-pub struct Fleet(Mutex<Memory>, LongPolls);
+pub struct Fleet {
+    memory: Mutex<Memory>,
+    long_polls: LongPolls,
+    printing: DefaultHashBuilder,
+}
 
 #[derive(Default)]
 struct Memory {
@@ -48,9 +56,12 @@ struct Memory {
     by_id: HashTable<u32>,
     by_name: HashMap<Uuid, BTreeMap<Arc<str>, u32>>,
     commons: Commons,
+    versions: Versions,
     with_open_upgrade: HashSet<u32>,
     /// Those who were heard since that was kept last.
     heard: Vec<u32>,
+    /// Those of them whose turn it is to be kept.
+    to_keep: Vec<u32>,
     /// A snapshot that was on its way when its executor was deleted must not bring it back.
     deleted: HashSet<Uuid>,
     placing: DefaultHashBuilder,
@@ -85,19 +96,20 @@ impl Memory {
 
     /// Where a new entry is from now on.
     fn add(&mut self, entry: Entry) -> u32 {
-        let (id, account_id, name) = (entry.id, entry.common.account_id, Arc::clone(&entry.name));
+        let (id, common, name) = (entry.id, Arc::clone(&entry.common), Arc::clone(&entry.name));
         let at = self.executors.add(entry);
-        let Self { executors, by_id, by_name, placing, .. } = self;
+        let Self { executors, by_id, by_name, versions, placing, .. } = self;
+        versions.add(at, &common);
         let of = |at: &u32| executors.get(*at).map_or(0, |known| placing.hash_one(known.id));
         by_id.insert_unique(placing.hash_one(id), at, of);
-        by_name.entry(account_id).or_default().insert(name, at);
+        by_name.entry(common.account_id).or_default().insert(name, at);
         at
     }
 }
 
 impl Fleet {
     fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The key that this secret stands for now.
@@ -132,13 +144,13 @@ impl Fleet {
 
     /// Those who wait for something new here.
     pub(crate) fn long_polls(&self) -> &LongPolls {
-        &self.1
+        &self.long_polls
     }
 
     /// Forgets a key: from now on it is unknown.
     pub fn remove_key(&self, key_id: Uuid) {
         self.memory().keys.end(key_id);
-        self.1.ring(key_id);
+        self.long_polls.ring(key_id);
     }
 
     /// Takes over what was committed, unless something newer has been already.
@@ -161,16 +173,22 @@ impl Fleet {
             }
             return;
         }
-        let mut new = Entry::of(snapshot, now, &mut memory.commons);
+        let common = known.and_then(|at| Some(Arc::clone(&memory.executors.get(at)?.common)));
+        let mut new = Entry::of(snapshot, now, common, &mut memory.commons);
         let at = match known {
             Some(at) => {
-                if let Some(known) = memory.executors.get_mut(at) {
+                let Memory { executors, versions, .. } = &mut *memory;
+                if let Some(known) = executors.get_mut(at) {
                     new.name = Arc::clone(&known.name);
                     new.keep_what_lives_here(known);
                     if let (Some(before), Some(after)) = (&known.open, &new.open)
                         && !upgrade::has_moved(before, after)
                     {
                         new.stands_from(known.stands_since());
+                    }
+                    if !Arc::ptr_eq(&known.common, &new.common) {
+                        versions.remove(at, &known.common);
+                        versions.add(at, &new.common);
                     }
                     *known = new;
                 }
@@ -180,7 +198,7 @@ impl Fleet {
         };
         let Some(entry) = memory.executors.get(at) else { return };
         let (key_id, name, has_open_upgrade) = (entry.key_id, Arc::clone(&entry.name), entry.open.is_some());
-        self.1.ring(key_id);
+        self.long_polls.ring(key_id);
         if let Some(key) = memory.keys.get_mut(key_id) {
             (key.executor, key.bound_name) = (Some(at), Some(name));
         }
@@ -197,6 +215,7 @@ impl Fleet {
         memory.deleted.insert(id);
         let Some(at) = memory.place(id) else { return };
         let Some(entry) = memory.executors.remove(at) else { return };
+        memory.versions.remove(at, &entry.common);
         memory.with_open_upgrade.remove(&at);
         if let Ok(place) = {
             let hash = memory.placing.hash_one(id);
@@ -207,7 +226,7 @@ impl Fleet {
         if let Some(names) = memory.by_name.get_mut(&entry.common.account_id) {
             names.remove(&entry.name);
         }
-        self.1.ring(entry.key_id);
+        self.long_polls.ring(entry.key_id);
         if let Some(key) = memory.keys.get_mut(entry.key_id) {
             key.executor = None;
         }
@@ -260,25 +279,34 @@ impl Fleet {
         upgrade::timeout_at(upgrade, since, sync_interval_ms)
     }
 
-    /// Whom we have heard since this was last asked, in portions of so many. In the order in which the fleet was read, which
-    /// is about that of the rows: who is kept together lies together.
-    pub fn take_heard(&self, at_once: usize) -> impl Iterator<Item = Vec<LastSeen>> {
-        let mut heard = std::mem::take(&mut self.memory().heard);
-        heard.sort_unstable();
-        let mut from = 0;
-        std::iter::from_fn(move || {
-            let portion = heard.get(from..heard.len().min(from + at_once)).filter(|some| !some.is_empty())?;
-            from += portion.len();
-            let mut memory = self.memory();
-            let seen = portion.iter().filter_map(|at| {
-                let entry = memory.executors.get_mut(*at)?;
-                std::mem::take(&mut entry.was_heard_since_kept).then_some(LastSeen {
-                    executor_id: entry.id,
-                    at: entry.last_seen_at(),
-                    restarts: entry.restarts,
-                })
-            });
-            Some(seen.collect())
-        })
+    /// How many have been heard since that was kept last: from now on they are what [`Self::next_to_keep`] gives.
+    pub fn begin_to_keep(&self) -> usize {
+        let mut memory = self.memory();
+        let mut all = std::mem::take(&mut memory.to_keep);
+        all.append(&mut memory.heard);
+        drop(memory);
+        // In the order in which the fleet was read, which is about that of the rows: who is kept together lies together.
+        // Nobody waits meanwhile: a million take a while.
+        all.sort_unstable();
+        let to_keep = &mut self.memory().to_keep;
+        to_keep.append(&mut all);
+        to_keep.len()
+    }
+
+    /// Some of those whose presence is to be kept; `None` where nobody is left.
+    pub fn next_to_keep(&self, at_once: usize) -> Option<Vec<LastSeen>> {
+        let mut memory = self.memory();
+        let Memory { executors, to_keep, .. } = &mut *memory;
+        let first = to_keep.len().saturating_sub(at_once);
+        let portion = to_keep.drain(first..).filter_map(|at| {
+            let entry = executors.get_mut(at)?;
+            std::mem::take(&mut entry.was_heard_since_kept).then_some(LastSeen {
+                executor_id: entry.id,
+                at: entry.last_seen_at(),
+                restarts: entry.restarts,
+            })
+        });
+        let portion: Vec<_> = portion.collect();
+        (!portion.is_empty() || !to_keep.is_empty()).then_some(portion)
     }
 }

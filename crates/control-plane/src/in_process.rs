@@ -1,6 +1,8 @@
 //! For tests: a whole control plane without a socket, with a clock that the test moves and keys that it signs with.
 
+pub(crate) mod counted;
 pub(crate) mod database;
+pub(crate) mod dice;
 mod moved;
 pub(crate) mod people;
 
@@ -17,7 +19,6 @@ use novacula_protocol::signature::TrustedKeys;
 use semver::Version;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::app::{App, Rules};
@@ -47,7 +48,7 @@ pub(crate) const OWNER: &str = "nvu_the-owner-of-the-test";
 #[derive(Clone)]
 pub(crate) struct ControlPlane {
     pub app: Arc<App>,
-    entrance: Entrance,
+    entrance: Arc<Entrance>,
     now_ms: Arc<AtomicI64>,
     folder: Arc<TempDir>,
     database: Arc<TestDatabase>,
@@ -123,7 +124,7 @@ impl ControlPlane {
 
     /// The same data directory, read by a new process.
     pub(crate) async fn restart(self) -> Self {
-        self.app.keep_presence().await.unwrap();
+        self.app.keep_presence(std::time::Duration::ZERO).await.unwrap();
         Self::open((self.folder, self.database), self.now_ms, 1 << 20, None, None).await
     }
 
@@ -188,7 +189,7 @@ impl ControlPlane {
             ending: tokio_util::sync::CancellationToken::new(),
         });
         let routes = routes::router(Arc::clone(&app));
-        let entrance = Entrance::new(Arc::clone(&app), routes, tokio::runtime::Handle::current());
+        let entrance = Arc::new(Entrance::new(Arc::clone(&app), routes, tokio::runtime::Handle::current()));
         Self { entrance, app, now_ms, folder, database }
     }
 
@@ -206,6 +207,10 @@ impl ControlPlane {
         self.now_ms.fetch_add(ms, Ordering::Relaxed);
     }
 
+    pub(crate) fn entrance(&self) -> &Arc<Entrance> {
+        &self.entrance
+    }
+
     pub(crate) fn database(&self) -> &TestDatabase {
         &self.database
     }
@@ -215,8 +220,7 @@ impl ControlPlane {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answered {
-        let response = self.entrance.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
+        let (parts, body) = self.stream(request).await.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes().to_vec();
         documented::check(&parts, &bytes);
         Answered { status: parts.status, headers: parts.headers, bytes }
@@ -224,7 +228,7 @@ impl ControlPlane {
 
     /// An answer whose body comes bit by bit.
     pub(crate) async fn stream(&self, request: Request<Body>) -> axum::response::Response {
-        self.entrance.clone().oneshot(request).await.unwrap()
+        Arc::clone(&self.entrance).answer(request, None).await.unwrap().map(Body::new)
     }
 
     /// Calls with a bearer and a body that is sent as it is.

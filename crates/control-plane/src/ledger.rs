@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use novacula_protocol::people::{Account, Presence, Wait};
 use novacula_protocol::spec::Kind;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 use crate::app::App;
@@ -23,8 +24,11 @@ use crate::upgrade::{self, Facts};
 
 pub(crate) use remember::{remember, remember_into};
 
-/// The presence of so many executors is kept in one piece of work, so that no upgrade waits behind a whole fleet's.
-const KEPT_AT_ONCE: usize = 2_000;
+/// The presence of so few executors is kept in one piece of work, so that whoever has something to keep does not wait
+/// behind a whole fleet's.
+const KEPT_AT_ONCE: usize = 500;
+/// Of a large fleet more are kept at once: each piece takes a commit.
+const MOST_PIECES: usize = 200;
 /// So many executors are asked for checks in one transaction.
 const ASKED_AT_ONCE: usize = 200;
 
@@ -218,14 +222,20 @@ impl App {
         self.calendar.read().stops(executor.account_id, &executor.labels, now).as_ref().map(Wait::from)
     }
 
-    /// Makes durable when executors were last heard.
-    pub(crate) async fn keep_presence(&self) -> Result<(), StoreError> {
+    /// Makes durable when executors were last heard, a few at a time, spread over so long.
+    pub(crate) async fn keep_presence(&self, over: Duration) -> Result<(), StoreError> {
         // Only others want to know it.
         let mut at_work = if self.store.is_shared() { self.fleet.at_work() } else { Vec::new() };
         let mut kept = Ok(());
-        for portion in self.fleet.take_heard(KEPT_AT_ONCE) {
+        let heard = self.fleet.begin_to_keep();
+        let at_once = KEPT_AT_ONCE.max(heard / MOST_PIECES);
+        let pieces = u32::try_from(heard.div_ceil(at_once)).unwrap_or(u32::MAX).max(1);
+        while let Some(some) = self.fleet.next_to_keep(at_once) {
             // Whoever is not kept now is heard again soon.
-            kept = kept.and(self.store.keep_presence(portion, std::mem::take(&mut at_work)).await);
+            kept = kept.and(self.store.keep_presence(some, std::mem::take(&mut at_work)).await);
+            if !over.is_zero() {
+                tokio::time::sleep(over / pieces).await;
+            }
         }
         kept
     }

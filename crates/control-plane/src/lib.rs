@@ -69,6 +69,7 @@ mod plan_schema;
 mod presence;
 mod range;
 mod reason;
+mod recount;
 mod replicas;
 mod rollout;
 mod said;

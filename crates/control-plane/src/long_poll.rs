@@ -2,8 +2,9 @@
 //! something to tell, or when the time is over.
 //!
 //! Whoever waits is rung when the memory of the fleet takes something over that concerns it, and is then heard as if it had
-//! come this moment: who was revoked meanwhile is refused, and nobody gets an answer from before. Waiting costs an entry
-//! here and the task of a connection that would be open anyway.
+//! come this moment: who was revoked meanwhile is refused, and nobody gets an answer from before. Where its executor has
+//! said something else meanwhile, on another connection, that is the newer word: it is answered, and not heard again.
+//! Waiting costs an entry here and the task of a connection that would be open anyway.
 
 mod preference;
 
@@ -138,7 +139,7 @@ impl App {
     pub(crate) async fn hear_and_wait(
         self: &Arc<Self>,
         by: KeyHolder,
-        said: SyncRequest,
+        said: Box<SyncRequest>,
         headers: &HeaderMap,
     ) -> Answer<(Asks, Timestamp, Applied)> {
         let has_nothing = said.upgrade.is_none() && said.preflight.is_empty();
@@ -163,6 +164,10 @@ impl App {
             }
             drop(aside);
             let still = self.still_holds(headers)?;
+            now = self.clock.now();
+            if let Some(asks) = self.fleet.asked_since(still, &said, now) {
+                return Ok((asks, now, Applied(None)));
+            }
             let is_over =
                 self.ending.is_cancelled() || !waiting.is_latest() || !self.fleet.knows(still, &said);
             (asks, now) = self.hear_now(still, said.clone()).await?;
@@ -174,14 +179,10 @@ impl App {
     }
 
     /// Takes a sync in and answers what the executor is asked to do, and when that was.
-    pub(crate) async fn hear_now(
-        self: &Arc<Self>,
-        by: KeyHolder,
-        said: SyncRequest,
-    ) -> Answer<(Asks, Timestamp)> {
+    async fn hear_now(self: &Arc<Self>, by: KeyHolder, said: Box<SyncRequest>) -> Answer<(Asks, Timestamp)> {
         let now = self.clock.now();
-        let asks = self.hear_sync(by, said, now).await.map_err(|e| self.pace.refuse_for(e))??;
-        Ok((asks, now))
+        let outcome = self.hear_sync(by, said, None, now).await;
+        self.asks(outcome).map(|asks| (asks, now))
     }
 
     /// The gate has let it in some time ago; its key may have ended since, or its account be suspended.

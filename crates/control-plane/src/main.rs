@@ -13,6 +13,9 @@ use novacula_protocol::signature::TrustedKeys;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Keeps the catalogue of releases, hears the executors, and hands each its upgrade.
 #[derive(Parser)]
 #[command(name = "novacula-control-plane", version)]

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{Request, State};
+use axum::http::Extensions;
 use axum::middleware::Next;
 use axum::response::Response;
 use jiff::Timestamp;
@@ -19,6 +20,7 @@ use crate::clock::Stopwatch;
 use crate::long_poll::is_preferred;
 use crate::pace::live::Felt;
 use crate::problem::ProblemCode;
+use crate::recount::Drift;
 use crate::store::StoreError;
 
 /// From a sync that is answered from memory to one that waits for a disk in trouble, in milliseconds.
@@ -35,6 +37,7 @@ pub(crate) struct Metrics {
     denied: Mutex<BTreeMap<&'static str, u64>>,
     webhooks_taken: AtomicU64,
     webhooks_failed: AtomicU64,
+    pub drift: Drift,
 }
 
 /// What the memory of the fleet knows of it as a whole.
@@ -63,7 +66,7 @@ pub(crate) async fn time_sync(State(app): State<Arc<App>>, request: Request, nex
 /// Counts the calls that are answered with a problem.
 pub(crate) async fn count_denied(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
-    app.metrics.count_problem(&response);
+    app.metrics.count_problem(response.extensions());
     response
 }
 
@@ -75,8 +78,8 @@ impl Metrics {
     }
 
     /// Counts an answer that is a problem.
-    pub(crate) fn count_problem(&self, response: &Response) {
-        if let Some(ProblemCode(code)) = response.extensions().get() {
+    pub(crate) fn count_problem(&self, extensions: &Extensions) {
+        if let Some(ProblemCode(code)) = extensions.get() {
             *self.denied.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
         }
     }
@@ -100,7 +103,8 @@ impl App {
         let census = self.fleet.census(now, self.heartbeat_timeout_ms());
         let mut upgrades = [Progress::Pending, Progress::Running, Progress::Completed, Progress::Error]
             .map(|state| (state, 0));
-        for (stage, count) in self.store.upgrades_by_stage().await? {
+        let ended = self.store.ended_upgrades_by_stage().await?;
+        for (stage, count) in self.fleet.open_by_stage().into_iter().chain(ended) {
             for (_, sum) in upgrades.iter_mut().filter(|(state, _)| *state == Progress::of(stage)) {
                 *sum += count;
             }
@@ -117,6 +121,7 @@ impl App {
             .and_then(|()| write_long_polls(&mut text, self.fleet.long_polls().count()))
             .and_then(|()| write_plans(&mut text, &plans))
             .and_then(|()| write_waiting(&mut text, waiting))
+            .and_then(|()| self.metrics.drift.write(&mut text))
             .and_then(|()| write_bucket(&mut text, self.artifacts.health()));
         Ok(text)
     }
@@ -267,7 +272,8 @@ fn write_bucket(text: &mut String, health: Option<(bool, u64)>) -> fmt::Result {
     writeln!(text, "{name} {failures}")
 }
 
-fn head(text: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
+/// What stands before the numbers of a metric.
+pub(crate) fn head(text: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
     writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}")
 }
 

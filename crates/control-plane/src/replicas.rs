@@ -74,7 +74,9 @@ impl Changed {
         };
         // Behind the id it is said by whom.
         match told.split_once(' ').map(|(what, rest)| (what, rest.split(' ').next().unwrap_or_default())) {
-            Some(("executors", id)) => self.executors.extend(id.parse::<Uuid>()),
+            Some(("executors", ids)) => {
+                self.executors.extend(ids.split(',').filter_map(|id| id.parse::<Uuid>().ok()))
+            }
             Some(("executor_keys", id)) => self.keys.extend(id.parse::<Uuid>()),
             Some(("accounts", _)) => self.accounts = true,
             Some(("calendar", _)) => self.calendar = true,

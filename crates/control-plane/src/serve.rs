@@ -10,7 +10,6 @@ use fs2::FileExt;
 use novacula_protocol::enroll::USER_TOKEN_PREFIX;
 use novacula_protocol::signature::TrustedKeys;
 use semver::Version;
-use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +23,7 @@ use crate::certificate::Certificate;
 use crate::clock::Clock;
 use crate::entrance::Entrance;
 use crate::gate_probe::rounds;
-use crate::hall::Hall;
+use crate::hall::{self, Hall};
 use crate::ledger::remember;
 use crate::metrics::Metrics;
 use crate::oidc::Oidc;
@@ -36,7 +35,7 @@ use crate::settings::{BucketSettings, OutgoingSettings, Settings};
 use crate::store::{self, Database, OwnerToken, Store, StoreError};
 use crate::suspended::Suspended;
 use crate::webhook::dispatch;
-use crate::{background, replicas, routes};
+use crate::{background, recount, replicas, routes};
 
 /// How long answers that are under way may take once the end is asked for.
 const GRACE: Duration = Duration::from_secs(10);
@@ -91,6 +90,7 @@ pub struct Running {
     bucket: JoinHandle<()>,
     pace: JoinHandle<()>,
     replicas: JoinHandle<()>,
+    recount: JoinHandle<()>,
     _lock: Option<std::fs::File>,
 }
 
@@ -106,7 +106,7 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
         .map_err(|e| StartError::DataDir(data_dir.clone(), e))?;
     let asked = SocketAddr::new(settings.listen, settings.port);
     let certificate = settings.tls.map(Certificate::read).transpose().map_err(StartError::Tls)?.map(Arc::new);
-    let listener = TcpListener::bind(asked).await.map_err(|e| StartError::Listen(asked, e))?;
+    let listener = hall::listen(asked).map_err(|e| StartError::Listen(asked, e))?;
     let address = listener.local_addr().map_err(|e| StartError::Listen(asked, e))?;
     let store = Store::open(&settings.database)?;
 
@@ -157,6 +157,7 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
         }),
         pace: tokio::spawn(live::run(Arc::clone(&app))),
         replicas: tokio::spawn(replicas::run(Arc::clone(&app))),
+        recount: tokio::spawn(recount::run(Arc::clone(&app))),
         certificate,
         app,
         _lock: lock,
@@ -211,10 +212,11 @@ impl Running {
         self.bucket.abort();
         self.pace.abort();
         self.replicas.abort();
+        self.recount.abort();
         if let Err(e) = self.app.store.end_turns().await {
             tracing::warn!("the others wait some seconds before they do what happens by the clock: {e}");
         }
-        if let Err(e) = self.app.keep_presence().await {
+        if let Err(e) = self.app.keep_presence(Duration::ZERO).await {
             tracing::error!("the presence of executors is not kept: {e}");
         }
         // A request that was cut off has left its work in the queue.

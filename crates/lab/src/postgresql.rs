@@ -49,19 +49,30 @@ impl Postgresql {
     /// # Panics
     /// When it cannot be started.
     pub fn go_on(&mut self) {
+        wait_for("PostgreSQL answers", STARTS_WITHIN, || {
+            // It refuses to start while one that served a connection of the last server still ends.
+            let is_running =
+                self.server.as_mut().is_some_and(|server| matches!(server.program().try_wait(), Ok(None)));
+            if !is_running {
+                self.server = Some(self.spawn());
+            }
+            self.try_to_ask("postgres", "SELECT 1").ok()
+        });
+    }
+
+    fn spawn(&self) -> Guarded {
         let mut command = as_user(&self.programs.join("postgres"), self.folder.path());
         command.args(["-D", "data", "-F", "-c", "listen_addresses=", "-c", "max_connections=400"]);
         command.args(["-c", "dynamic_shared_memory_type=mmap", "-c", "full_page_writes=off"]);
         command.arg("-c").arg(format!("unix_socket_directories={}", self.folder.path().display()));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.server = Some(Guarded::spawn(&mut command, self.folder.path()));
-        wait_for("PostgreSQL answers", STARTS_WITHIN, || self.try_to_ask("postgres", "SELECT 1").ok());
+        Guarded::spawn(&mut command, self.folder.path())
     }
 
     /// Ends the server at once, as when its host dies; its cluster stays.
     pub fn kill(&mut self) {
         let group = self.server.as_mut().map(|server| server.program().id());
-        // Those that serve a connection have the same group; they end with it.
+        // Those that serve a connection have groups of their own; they end when they notice.
         if let Some(group) = group {
             let _ = Command::new("kill").args(["-s", "KILL", "--", &format!("-{group}")]).status();
         }

@@ -25,17 +25,7 @@ pub(crate) async fn versions(
     person: Person,
     KindOf(kind): KindOf,
 ) -> Answer<Json<BTreeMap<Version, u64>>> {
-    let mut counts = BTreeMap::new();
-    app.fleet.visit(person.account_id, |one| {
-        if one.kind != kind {
-            return;
-        }
-        match counts.get_mut(&one.current_version) {
-            Some(count) => *count += 1,
-            None => _ = counts.insert(one.current_version.clone(), 1),
-        }
-    });
-    Ok(Json(counts))
+    Ok(Json(app.fleet.versions(person.account_id, kind)))
 }
 
 pub(crate) async fn needs_upgrade(

@@ -1,10 +1,13 @@
 //! `POST /api/v1/syncExecutor`: the heartbeat of an executor, answered with what it shall do.
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Either};
 use jiff::Timestamp;
 use novacula_protocol::reach;
 use novacula_protocol::sync::{Offer, Support, SyncRequest, SyncResponse};
@@ -13,7 +16,7 @@ use crate::app::{App, Rules};
 use crate::clock::after_ms;
 use crate::executor::{Asks, IdentityRefused};
 use crate::extract::Body;
-use crate::fleet::KeyHolder;
+use crate::fleet::{KeyHolder, Print};
 use crate::long_poll::Applied;
 use crate::pace::Room;
 use crate::problem::{Answer, ApiError};
@@ -27,34 +30,60 @@ pub(crate) async fn sync(
     headers: HeaderMap,
     Body(said): Body<SyncRequest>,
 ) -> Answer<(Applied, Json<SyncResponse>)> {
-    let said = said::checked(said).map_err(ApiError::invalid)?;
+    let said = Box::new(said::checked(said).map_err(ApiError::invalid)?);
     let support = reach::support(&said.current_version, &app.version);
     let (asks, now, applied) = app.hear_and_wait(by, said, &headers).await?;
-    Ok((applied, Json(told(&app, (support, asks), now, &headers)?)))
+    Ok((applied, Json(told(&app, (support, asks), now, || source(&app.rules, &headers))?)))
 }
 
-/// The answer to a sync that may be taken and does not want to wait.
-pub(crate) async fn answer(
-    app: &Arc<App>,
+/// The answer to a sync that may be taken and does not want to wait: at once, or when what it says is kept. Whoever waits for
+/// that holds nothing of the request.
+pub(crate) fn answer<'a>(
+    app: &'a Arc<App>,
     by: KeyHolder,
-    said: SyncRequest,
+    said: Box<SyncRequest>,
+    print: Option<Print>,
     headers: &HeaderMap,
-) -> Answer<SyncResponse> {
+) -> Either<Ready<Answer<SyncResponse>>, BoxFuture<'a, Answer<SyncResponse>>> {
     let support = reach::support(&said.current_version, &app.version);
-    let (asks, now) = app.hear_now(by, said).await?;
-    told(app, (support, asks), now, headers)
+    let now = app.clock.now();
+    match app.hear_sync(by, said, print, now) {
+        Either::Left(heard) => {
+            let asks = app.asks(heard.into_inner());
+            Either::Left(ready(
+                asks.and_then(|asks| told(app, (support, asks), now, || source(&app.rules, headers))),
+            ))
+        }
+        Either::Right(waiting) => {
+            let source = source(&app.rules, headers);
+            let answer = waiting.map(move |outcome| told(app, (support, app.asks(outcome)?), now, || source));
+            Either::Right(answer.boxed())
+        }
+    }
+}
+
+/// The same, where the executor says to the byte what it said before; `None` where what it says has to be read.
+pub(crate) fn answer_again(
+    app: &App,
+    by: KeyHolder,
+    print: Print,
+    headers: &HeaderMap,
+) -> Option<Answer<SyncResponse>> {
+    let now = app.clock.now();
+    let (asks, version) = app.fleet.hear_again(by, print, now)?;
+    Some(told(app, (reach::support(&version, &app.version), asks), now, || source(&app.rules, headers)))
 }
 
 fn told(
     app: &App,
     (support, asks): (Support, Asks),
     now: Timestamp,
-    headers: &HeaderMap,
+    source: impl FnOnce() -> Answer<String>,
 ) -> Answer<SyncResponse> {
     let is_asked_for_something = !asks.is_nothing();
     let pending_upgrade = match asks.upgrade {
         Some(open) => {
-            let download_url = download_url(&app.rules, headers, &open.artifact.sha256)?;
+            let download_url = format!("{}/{}", source()?, open.artifact.sha256);
             let fresh_until = after_ms(now, app.rules.pending_upgrade_ttl_ms).unwrap_or(now);
             Some(Offer::Understood(Box::new(open.spec(download_url, fresh_until))))
         }
@@ -70,11 +99,11 @@ fn told(
     })
 }
 
-/// Where this executor fetches an artifact: as configured, else from us.
-fn download_url(rules: &Rules, headers: &HeaderMap, sha256: &str) -> Answer<String> {
+/// Where this executor fetches artifacts: as configured, else from us.
+fn source(rules: &Rules, headers: &HeaderMap) -> Answer<String> {
     match &rules.artifact_base_url {
-        Some(base) => Ok(format!("{base}/{sha256}")),
-        None => Ok(format!("{}/api/v1/artifacts/{sha256}", base_url(rules, headers)?)),
+        Some(base) => Ok(base.clone()),
+        None => Ok(format!("{}/api/v1/artifacts", base_url(rules, headers)?)),
     }
 }
 

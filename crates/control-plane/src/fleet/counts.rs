@@ -1,6 +1,9 @@
 //! The fleet as a whole, counted in portions, so that nobody who syncs waits for it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use novacula_protocol::Stage;
 use novacula_protocol::people::Presence;
 
 use super::Fleet;
@@ -8,7 +11,7 @@ use crate::metrics::Census;
 use crate::presence::presence;
 
 /// How many executors are counted with the memory locked.
-const GLANCE: usize = 4_096;
+pub(super) const GLANCE: usize = 4_096;
 
 impl Fleet {
     /// The fleet as a whole.
@@ -32,5 +35,15 @@ impl Fleet {
         let due = open.filter(|open| !open.is_picked_up() && open.shown.scheduled_at <= now);
         census.oldest_pending = due.map(|open| open.shown.scheduled_at.max(open.shown.created_at)).min();
         census
+    }
+
+    /// How many upgrades that have not ended stand at each stage.
+    #[must_use]
+    pub(crate) fn open_by_stage(&self) -> BTreeMap<Stage, u64> {
+        let mut stages = BTreeMap::new();
+        for (_, open) in self.memory().open() {
+            *stages.entry(open.shown.stage).or_default() += 1;
+        }
+        stages
     }
 }

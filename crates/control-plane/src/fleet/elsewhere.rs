@@ -5,18 +5,24 @@ use uuid::Uuid;
 use super::Fleet;
 use crate::store::{AtWork, LastSeen};
 
+/// Nobody who syncs waits for more than so many.
+const AT_ONCE: usize = 256;
+
 impl Fleet {
     /// Takes over when executors were heard, and how far upgrades are, where that is newer than what is known here.
     pub fn heard_elsewhere(&self, seen: &[LastSeen], at_work: &[AtWork]) {
-        let mut memory = self.memory();
-        for LastSeen { executor_id, at, restarts } in seen {
-            let Some(place) = memory.place(*executor_id) else { continue };
-            if let Some(entry) = memory.executors.get_mut(place)
-                && entry.last_seen_at() < *at
-            {
-                entry.was_heard_elsewhere(*restarts, *at);
+        for some in seen.chunks(AT_ONCE) {
+            let mut memory = self.memory();
+            for LastSeen { executor_id, at, restarts } in some {
+                let Some(place) = memory.place(*executor_id) else { continue };
+                if let Some(entry) = memory.executors.get_mut(place)
+                    && entry.last_seen_at() < *at
+                {
+                    entry.was_heard_elsewhere(*restarts, *at);
+                }
             }
         }
+        let mut memory = self.memory();
         for it in at_work {
             let Some(place) = memory.place(it.executor_id) else { continue };
             let Some(entry) = memory.executors.get_mut(place) else { continue };

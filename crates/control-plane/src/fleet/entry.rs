@@ -10,19 +10,32 @@ use novacula_protocol::sync::{Channel, Held, SyncRequest, UpgradeReport};
 use semver::Version;
 use uuid::Uuid;
 
+use super::again::Print;
 use crate::executor::{Executor, Facts, Snapshot};
 use crate::labels::Labels;
-use crate::upgrade::Upgrade;
+use crate::store::{Change, Changed, HostFacts, Step};
+use crate::upgrade::{self, Upgrade};
 
 /// What many executors have in common.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Common {
     pub account_id: Uuid,
     pub kind: Kind,
-    version: Version,
+    pub version: Version,
     channel: Channel,
     target: Box<str>,
     trusted_keys: Option<Arc<[String]>>,
+}
+
+impl Common {
+    fn is_of(&self, executor: &Executor) -> bool {
+        self.account_id == executor.account_id
+            && self.kind == executor.kind
+            && self.version == executor.current_version
+            && self.channel == executor.channel
+            && *self.target == *executor.target
+            && self.trusted_keys == executor.trusted_keys
+    }
 }
 
 /// Every piece that executors have in common, once.
@@ -58,6 +71,8 @@ pub(super) struct Entry {
     created_ms: i64,
     pub restarts: u32,
     pub was_heard_since_kept: bool,
+    /// What it said last, where that was nothing new and nothing has changed since.
+    pub said: Option<Print>,
 }
 
 impl Commons {
@@ -77,15 +92,23 @@ impl Commons {
 }
 
 impl Entry {
-    pub(super) fn of(snapshot: Snapshot, stands_since: Timestamp, commons: &mut Commons) -> Self {
+    /// `known` is what it had in common with others before, if it is known.
+    pub(super) fn of(
+        snapshot: Snapshot,
+        stands_since: Timestamp,
+        known: Option<Arc<Common>>,
+        commons: &mut Commons,
+    ) -> Self {
         let Snapshot { executor, upgrade } = snapshot;
-        let common = commons.share(Common {
-            account_id: executor.account_id,
-            kind: executor.kind,
-            version: executor.current_version,
-            channel: executor.channel,
-            target: executor.target.into(),
-            trusted_keys: executor.trusted_keys,
+        let common = known.filter(|known| known.is_of(&executor)).unwrap_or_else(|| {
+            commons.share(Common {
+                account_id: executor.account_id,
+                kind: executor.kind,
+                version: executor.current_version,
+                channel: executor.channel,
+                target: executor.target.into(),
+                trusted_keys: executor.trusted_keys,
+            })
         });
         let rare = Rare {
             held: executor.held,
@@ -107,6 +130,7 @@ impl Entry {
             created_ms: executor.created_at.as_millisecond(),
             restarts: executor.restarts,
             was_heard_since_kept: false,
+            said: None,
         }
     }
 
@@ -138,6 +162,34 @@ impl Entry {
 
     pub(super) fn snapshot(&self) -> Snapshot {
         Snapshot { executor: self.executor(), upgrade: self.open.as_deref().cloned() }
+    }
+
+    /// What becomes true when it is kept.
+    pub(super) fn change(&self, what: Changed, restarts: u32, now: Timestamp) -> Change {
+        Change { executor_id: self.id, revision: self.revision + 1, restarts, now, what }
+    }
+
+    /// Takes over what was kept of what its executor says.
+    pub(super) fn take_facts(&mut self, facts: HostFacts, commons: &mut Commons) {
+        let HostFacts { channel, target, host_labels, trusted_keys } = facts;
+        self.host_labels = host_labels;
+        let known = &*self.common;
+        if known.channel != channel || *known.target != *target || known.trusted_keys != trusted_keys {
+            let target = target.into();
+            self.common = commons.share(Common { channel, target, trusted_keys, ..known.clone() });
+        }
+    }
+
+    /// Takes over what was kept of how far its upgrade is.
+    pub(super) fn take_step(&mut self, Step { mut after, .. }: Step, now: Timestamp) {
+        let Some(known) = self.open.as_deref_mut() else { return };
+        after.shown.bytes_done = after.shown.bytes_done.max(known.shown.bytes_done);
+        after.shown.bytes_total = after.shown.bytes_total.max(known.shown.bytes_total);
+        let has_moved = upgrade::has_moved(known, &after);
+        *known = after;
+        if has_moved {
+            self.stands_from(now);
+        }
     }
 
     pub(super) fn checks(&self) -> &[String] {
@@ -184,6 +236,7 @@ impl Entry {
 
     /// It was heard by another control plane, which keeps that.
     pub(super) fn was_heard_elsewhere(&mut self, restarts: u32, at: Timestamp) {
+        self.said = self.said.filter(|_| self.restarts == restarts);
         (self.last_seen_ms, self.restarts) = (at.as_millisecond(), restarts);
     }
 

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use novacula_protocol::sync::{SyncRequest, UpgradeReport};
 use uuid::Uuid;
 
-use super::{Fleet, KeyHolder, Memory};
+use super::{Fleet, KeyHolder, Memory, Print};
 use crate::executor::{Asks, IdentityRefused};
-use crate::store::Change;
+use crate::store::{Change, Changed, Step};
 use crate::upgrade;
 
 /// What a sync means to the memory.
@@ -15,17 +15,23 @@ pub enum Heard {
     /// Nothing new; what it is asked to do.
     Known(Asks),
     /// Something that only has to be durable: it is true as soon as it is kept.
-    Changed(Box<Change>),
+    Changed(Change),
     /// Something the store has to hear first.
     News,
 }
 
 impl Fleet {
-    /// Holds a sync against the memory, and notes what is not durable of it.
+    /// Holds a sync against the memory, and notes what is not durable of it; where it says nothing new, also its print.
     ///
     /// # Errors
     /// When key, name or kind do not fit.
-    pub fn hear(&self, by: KeyHolder, said: &SyncRequest, now: Timestamp) -> Result<Heard, IdentityRefused> {
+    pub fn hear(
+        &self,
+        by: KeyHolder,
+        said: &SyncRequest,
+        print: Option<Print>,
+        now: Timestamp,
+    ) -> Result<Heard, IdentityRefused> {
         let mut memory = self.memory();
         let Memory { keys, executors, heard, hashing, .. } = &mut *memory;
         let key = keys.at(by.place, by.key_id).ok_or(IdentityRefused::UnknownKey)?;
@@ -45,10 +51,7 @@ impl Fleet {
             if said.upgrade.is_some() || !entry.differs_plainly(said) {
                 return Ok(Heard::News);
             }
-            let mut after = entry.snapshot();
-            after.executor.hear(said);
-            (after.executor.revision, after.executor.restarts) = (entry.revision + 1, said.restarts);
-            return Ok(Heard::Changed(Box::new(Change { after, before: None, lines: Vec::new(), now })));
+            return Ok(Heard::Changed(entry.change(Changed::Facts(said.into()), said.restarts, now)));
         }
         if let Some(report) = &said.upgrade {
             let has_settled = entry.has_settled(report, hashing);
@@ -59,13 +62,9 @@ impl Fleet {
                         if !upgrade::is_step(known, &moved) {
                             return Ok(Heard::News);
                         }
-                        let before = Some(Box::new(known.clone()));
-                        let mut after = entry.snapshot();
-                        after.upgrade = Some(moved);
-                        (after.executor.revision, after.executor.restarts) =
-                            (entry.revision + 1, said.restarts);
-                        let lines = report.log.clone();
-                        return Ok(Heard::Changed(Box::new(Change { after, before, lines, now })));
+                        let step = Step { before: known.clone(), after: moved, lines: report.log.clone() };
+                        let what = Changed::Step(Box::new(step));
+                        return Ok(Heard::Changed(entry.change(what, said.restarts, now)));
                     }
                     let has_moved = upgrade::has_moved(known, &moved);
                     *known = moved;
@@ -81,8 +80,32 @@ impl Fleet {
         if entry.was_heard(said.restarts, now) {
             heard.push(at);
         }
-        let upgrade = entry.open.as_ref().filter(|open| open.is_offered(now)).cloned();
-        Ok(Heard::Known(Asks { upgrade, checks: entry.checks().to_vec() }))
+        // What has a report is read each time: what it means depends on more than on the text.
+        entry.said = print.filter(|_| said.upgrade.is_none() && said.preflight.is_empty());
+        Ok(Heard::Known(entry.asks(now)))
+    }
+
+    /// Takes over a change that was kept, unless something newer has been already, and answers what its executor is asked
+    /// to do.
+    pub fn take_over(&self, change: Change) -> Asks {
+        let Change { executor_id, revision, restarts, now, what } = change;
+        let mut memory = self.memory();
+        let nothing = Asks { upgrade: None, checks: Vec::new() };
+        let Some(at) = memory.place(executor_id) else { return nothing };
+        let Memory { executors, heard, commons, .. } = &mut *memory;
+        let Some(entry) = executors.get_mut(at) else { return nothing };
+        if entry.revision < revision {
+            (entry.revision, entry.said) = (revision, None);
+            match what {
+                Changed::Facts(facts) => entry.take_facts(facts, commons),
+                Changed::Step(step) => entry.take_step(*step, now),
+            }
+            self.long_polls.ring(entry.key_id);
+        }
+        if entry.was_heard(restarts, now) {
+            heard.push(at);
+        }
+        entry.asks(now)
     }
 
     /// Notes that an executor was heard, and that the store has taken its report.
@@ -99,3 +122,6 @@ impl Fleet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

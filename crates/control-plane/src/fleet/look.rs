@@ -2,12 +2,13 @@
 
 use std::ops::Bound;
 
+use jiff::Timestamp;
 use novacula_protocol::sync::SyncRequest;
 use uuid::Uuid;
 
 use super::entry::Entry;
 use super::{Fleet, KeyHolder};
-use crate::executor::{Executor, Snapshot};
+use crate::executor::{Asks, Executor, Snapshot};
 
 /// How many executors are looked at with the memory locked.
 const GLANCE: usize = 1_000;
@@ -21,6 +22,16 @@ impl Fleet {
         let memory = self.memory();
         let executor = memory.keys.get(by.key_id).and_then(|key| memory.executors.get(key.executor?));
         executor.is_some_and(|executor| executor.knows(said))
+    }
+
+    /// What an executor is asked to do that has said something else since it said this; `None` where this is the last that
+    /// is known of it.
+    #[must_use]
+    pub fn asked_since(&self, by: KeyHolder, said: &SyncRequest, now: Timestamp) -> Option<Asks> {
+        let memory = self.memory();
+        let executor = memory.executors.get(memory.keys.get(by.key_id)?.executor?)?;
+        let is_the_last = executor.knows(said) && executor.restarts == said.restarts;
+        (!is_the_last).then(|| executor.asks(now))
     }
 
     /// The executor of a key has an upgrade that has not ended.

@@ -21,7 +21,7 @@ impl ControlPlane {
         there: TestDatabase,
         by: impl FnOnce(&Database, &Database) -> T + Send + 'static,
     ) -> (Self, T) {
-        self.app.keep_presence().await.unwrap();
+        self.app.keep_presence(std::time::Duration::ZERO).await.unwrap();
         self.app.store.flush().await.unwrap();
         let Self { app, entrance, now_ms, folder, database } = self;
         drop((entrance, app));

@@ -1,65 +1,86 @@
 //! Syncs: from memory where they say nothing new, else durable before they are answered.
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
+use futures_util::future::Either;
 use jiff::Timestamp;
 use novacula_protocol::sync::{SyncRequest, UpgradeReport};
 
 use super::to_the_end;
 use crate::app::App;
-use crate::executor::{Asks, IdentityRefused, Snapshot};
-use crate::fleet::{Heard, KeyHolder};
-use crate::store::{Change, StoreError};
+use crate::executor::{Asks, IdentityRefused};
+use crate::fleet::{Heard, KeyHolder, Print};
+use crate::problem::Answer;
+use crate::store::{Change, Remembers, StoreError};
+
+/// What came of a sync.
+pub(crate) type Outcome = Result<Result<Asks, IdentityRefused>, StoreError>;
 
 impl App {
-    /// Takes a sync in and answers what the executor is asked to do.
-    pub(crate) async fn hear_sync(
-        self: &Arc<Self>,
+    /// Takes a sync in and answers what the executor is asked to do: at once where nothing has to be kept, so that no
+    /// connection has room for more.
+    pub(crate) fn hear_sync<'a>(
+        self: &'a Arc<Self>,
         by: KeyHolder,
-        said: SyncRequest,
+        said: Box<SyncRequest>,
+        print: Option<Print>,
         now: Timestamp,
-    ) -> Result<Result<Asks, IdentityRefused>, StoreError> {
-        let report = said.upgrade.clone();
-        let asks = match self.fleet.hear(by, &said, now) {
-            Ok(Heard::Known(asks)) => asks,
-            Ok(Heard::Changed(change)) => match self.keep_change(*change).await? {
-                Some(asks) => asks,
-                None => match self.hear_news(by, said, now).await? {
-                    Ok(asks) => asks,
-                    Err(refused) => return Ok(Err(refused)),
-                },
-            },
-            Ok(Heard::News) => match self.hear_news(by, said, now).await? {
-                Ok(asks) => asks,
-                Err(refused) => return Ok(Err(refused)),
-            },
-            Err(refused) => return Ok(Err(refused)),
-        };
-        self.tell_of_what_was_dropped(by, asks, report).await.map(Ok)
+    ) -> Either<Ready<Outcome>, impl Future<Output = Outcome> + Send + use<'a>> {
+        match self.fleet.hear(by, &said, print, now) {
+            Ok(Heard::Known(asks)) if said.upgrade.is_none() => Either::Left(ready(Ok(Ok(asks)))),
+            Err(refused) => Either::Left(ready(Ok(Err(refused)))),
+            Ok(heard) => Either::Right(self.hear_on(by, said, heard, now)),
+        }
     }
 
-    /// `None` where another change was faster.
-    async fn keep_change(self: &Arc<Self>, change: Change) -> Result<Option<Asks>, StoreError> {
-        let (app, now) = (Arc::clone(self), change.now);
-        let remember = move |after: Snapshot| {
-            let (id, restarts) = (after.executor.id, after.executor.restarts);
-            app.fleet.absorb(after, now);
-            app.fleet.seen(id, restarts, None, now);
+    async fn hear_on(
+        self: &Arc<Self>,
+        by: KeyHolder,
+        said: Box<SyncRequest>,
+        heard: Heard,
+        now: Timestamp,
+    ) -> Outcome {
+        let report = said.upgrade.clone();
+        let asks = match heard {
+            Heard::Known(asks) => Ok(asks),
+            Heard::News => self.hear_news(by, said, now).boxed().await?,
+            Heard::Changed(change) => {
+                // A thousand wait at once: as a text it takes the least room, and is hardly ever read again.
+                let text = serde_json::to_vec(&said).map_err(unfit)?;
+                drop(said);
+                match self.store.keep_change(change, self).await? {
+                    Some(asks) => Ok(asks),
+                    // Another change was faster: the store hears all of it.
+                    None => {
+                        let said = serde_json::from_slice(&text).map_err(unfit)?;
+                        self.hear_news(by, said, now).boxed().await?
+                    }
+                }
+            }
         };
-        let kept = self.store.keep_change(change, remember).await?;
-        Ok(kept.map(|after| after.asks(now)))
+        match asks {
+            Ok(asks) => self.tell_of_what_was_dropped(by, asks, report).await.map(Ok),
+            Err(refused) => Ok(Err(refused)),
+        }
+    }
+
+    /// What comes of it for the one who asked.
+    pub(crate) fn asks(&self, outcome: Outcome) -> Answer<Asks> {
+        Ok(outcome.map_err(|e| self.pace.refuse_for(e))??)
     }
 
     async fn hear_news(
         self: &Arc<Self>,
         by: KeyHolder,
-        said: SyncRequest,
+        said: Box<SyncRequest>,
         now: Timestamp,
     ) -> Result<Result<Asks, IdentityRefused>, StoreError> {
         let app = Arc::clone(self);
         to_the_end(async move {
             let (restarts, report) = (said.restarts, said.upgrade.clone());
-            let stored = app.store.sync(by.key_id, app.clock.new_id(), said, now).await?;
+            let stored = app.store.sync(by.key_id, app.clock.new_id(), *said, now).await?;
             Ok(stored.map(|snapshot| {
                 let (id, asks) = (snapshot.executor.id, snapshot.asks(now));
                 app.fleet.absorb(snapshot, now);
@@ -82,11 +103,21 @@ impl App {
         let other = report.filter(|report| !report.stage.is_end() && !is_told(&report.upgrade_id));
         if let Some(report) = other
             && let Ok(id) = report.upgrade_id.parse()
-            && let Some(known) = self.store.upgrade(by.account_id, id).await?
+            && let Some(known) = self.store.upgrade(by.account_id, id).boxed().await?
             && known.is_dropped_under_work(&report)
         {
             asks.upgrade = Some(Box::new(known));
         }
         Ok(asks)
+    }
+}
+
+fn unfit(e: serde_json::Error) -> StoreError {
+    StoreError::Failed(e.to_string())
+}
+
+impl Remembers for App {
+    fn remember(&self, change: Change) -> Asks {
+        self.fleet.take_over(change)
     }
 }

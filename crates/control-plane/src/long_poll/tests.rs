@@ -113,6 +113,29 @@ async fn whoever_has_something_to_tell_or_does_not_prefer_to_wait_is_answered_as
 }
 
 #[tokio::test]
+async fn what_another_sync_of_the_executor_says_ends_the_wait_at_once_and_stands() {
+    let control_plane = ControlPlane::start().await;
+    let (key, id) = control_plane.executor("host-1", "1.0.0").await;
+    let path = format!("/api/v1/executors/{id}");
+    let mut first = said("host-1", "1.0.0");
+    let mut labelled = first.clone();
+    (labelled["labels"], labelled["restarts"]) = (json!({"rack": "1"}), json!(3));
+    let mut restarted = labelled.clone();
+    restarted["restarts"] = json!(4);
+    for (sentence, newer) in [("what is kept", labelled), ("what is not", restarted)] {
+        let sync = waiting(&control_plane, &key, first);
+        until("it waits", &control_plane, 1).await;
+        control_plane.sync(&key, newer.clone()).await.ok();
+        // Something new rings; the rest is heard by the next beat.
+        control_plane.patch(&path, json!({"labels": {"ring": newer["restarts"].to_string()}})).await.ok();
+        assert_eq!(answer(sync).await.header("preference-applied"), "", "{sentence}");
+        let shown = control_plane.get(&path).await.ok();
+        assert_eq!((&shown["restarts"], &shown["labels"]["rack"]), (&newer["restarts"], &json!("1")), "{sentence}");
+        first = newer;
+    }
+}
+
+#[tokio::test]
 async fn whoever_waits_counts_as_heard() {
     let control_plane = ControlPlane::start().await;
     let (key, id) = control_plane.executor("host-1", "1.0.0").await;

@@ -192,15 +192,49 @@ async fn whom_one_hears_is_online_at_the_other_and_its_upgrade_is_not_given_up()
         two.a.wait_ms(60_000);
         report["upgrade"]["bytesDone"] = json!(bytes);
         report["upgrade"]["bytesTotal"] = json!(100);
+        report["restarts"] = json!(bytes);
         two.a.sync(&key, report.clone()).await.ok();
-        two.a.app.keep_presence().await.unwrap();
+        two.a.app.keep_presence(Duration::ZERO).await.unwrap();
         two.b.app.hear_of_presence().await.unwrap();
         two.b.app.tick().await.unwrap();
     }
     let shown = two.b.get(&format!("/api/v1/executors/{id}")).await.ok();
-    assert_eq!(shown["status"], json!("online"), "{shown}");
+    assert_eq!((&shown["status"], &shown["restarts"]), (&json!("online"), &json!(39)), "{shown}");
     let upgrade = two.b.get(&format!("/api/v1/upgrades/{asked}")).await.ok();
     assert_eq!((&upgrade["stage"], &upgrade["bytesDone"]), (&json!("DOWNLOAD"), &json!(39)), "{upgrade}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_executors_that_one_statement_changes_the_others_hear_of_each() {
+    let two = Two::start().await;
+    let (_, id) = two.a.executor("host-1", "1.0.0").await;
+    let account = two.a.account_id().await;
+    // More than one message has room for.
+    let of = |prefix: &str| format!("'{prefix}0000000-0000-7000-8000-' || lpad(CAST(n AS TEXT), 12, '0')");
+    two.a
+        .database()
+        .behind(&format!(
+            "INSERT INTO executor_keys (id, account_id, hash, bound_name, created_by, created_at)
+               SELECT {key}, '{account}', decode(repeat(md5(CAST(n AS TEXT)), 2), 'hex'), 'many-' || n, 'test', 0
+               FROM generate_series(1, 450) AS n;
+             INSERT INTO executors (id, account_id, key_id, revision, name, kind, current_version, channel, target,
+                 labels, created_at)
+               SELECT {executor}, '{account}', {key}, 1, 'many-' || n, 'agent', '1.0.0', 'stable', 't', '{{}}', 0
+               FROM generate_series(1, 450) AS n;
+             INSERT INTO presence (executor_id, last_seen_at, restarts) SELECT id, 0, 0 FROM executors WHERE id <> '{id}'",
+            key = of("1"),
+            executor = of("2"),
+        ))
+        .unwrap();
+    let running = async |version: &str| {
+        let counts = two.b.get("/api/v1/releases/agent/versions").await.ok();
+        counts[version].as_u64().unwrap_or_default()
+    };
+    until("all are known", async || running("1.0.0").await == 451).await;
+    let change =
+        "UPDATE executors SET current_version = '1.0.1', revision = revision + 1 WHERE name LIKE 'many-%'";
+    two.a.database().behind(change).unwrap();
+    until("each has changed", async || running("1.0.1").await == 450).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,12 @@
 //! How values of the domain stand in columns: words as on the wire, times as milliseconds, the rest as JSON.
 
+use std::fmt::{Display, Write as _};
+
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
 
 use crate::secrets::SecretHash;
 
@@ -40,6 +43,61 @@ impl<T: Serialize + ?Sized> ToSql for Json<&T> {
 impl<T: DeserializeOwned> FromSql for Json<T> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         serde_json::from_str(value.as_str()?).map(Self).map_err(|e| FromSqlError::Other(e.into()))
+    }
+}
+
+/// JSON that is a text inside of other JSON, because it is one in its column.
+pub(super) struct JsonText<T>(pub T);
+
+impl<T: Serialize> Serialize for JsonText<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&serde_json::to_string(&self.0).map_err(S::Error::custom)?)
+    }
+}
+
+/// Between two of a column: neither JSON nor anything printable has it. In SQL it is `chr(31)`.
+const BETWEEN: char = '\u{1f}';
+
+/// Many rows as their columns, each in one text: what a database takes apart with the least work.
+pub(super) struct Columns<const N: usize> {
+    texts: [String; N],
+    is_begun: bool,
+}
+
+impl<const N: usize> Default for Columns<N> {
+    fn default() -> Self {
+        Self { texts: [const { String::new() }; N], is_begun: false }
+    }
+}
+
+impl<const N: usize> Columns<N> {
+    pub(super) fn add(&mut self, row: [&dyn Display; N]) {
+        for (column, value) in self.texts.iter_mut().zip(row) {
+            column.extend(self.is_begun.then_some(BETWEEN));
+            // Nothing can go wrong when a text grows.
+            let _ = write!(column, "{value}");
+        }
+        self.is_begun = true;
+    }
+
+    /// `None` where there is no row: an empty text would be one.
+    pub(super) fn texts(self) -> Option<[String; N]> {
+        self.is_begun.then_some(self.texts)
+    }
+}
+
+/// Many things of about the same size, as a list.
+pub(super) struct JsonList<'a, T>(pub &'a [T]);
+
+/// Of one; one that is larger costs a copy.
+const USUAL_BYTES: usize = 384;
+
+impl<T: Serialize> ToSql for JsonList<'_, T> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let mut text = Vec::with_capacity(self.0.len() * USUAL_BYTES);
+        serde_json::to_writer(&mut text, self.0).map_err(unfit)?;
+        let text = String::from_utf8(text).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+        Ok(text.into())
     }
 }
 

@@ -1,12 +1,15 @@
 //! What happened to an upgrade, line by line: the news of its stages, and what its executor wrote.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use novacula_protocol::people::UpgradeEvent;
 use novacula_protocol::sync::LogLine;
-use novacula_protocol::{LogLevel, Stage};
+use novacula_protocol::{LogLevel, Stage, Status};
+use serde::Serialize;
 use uuid::Uuid;
 
-use super::column::{Count, Word};
+use super::column::{Count, JsonList, Word};
 use super::sql::{Connection, Row, params};
 use super::{Sql, Store, StoreError};
 use crate::upgrade::Upgrade;
@@ -37,16 +40,25 @@ impl Store {
     }
 }
 
-/// Writes down that the upgrade stands elsewhere than before, if it does.
-pub(super) fn note_move(
-    sql: &Connection,
-    before: Option<&Upgrade>,
-    after: &Upgrade,
-    now: Timestamp,
-) -> Sql<()> {
+/// What is kept of an upgrade: the news of a stage has a status, a line of its executor has none.
+#[derive(Serialize)]
+pub(super) struct Event<'a> {
+    upgrade_id: &'a str,
+    attempt: u32,
+    at: Timestamp,
+    level: LogLevel,
+    message: Cow<'a, str>,
+    stage: Stage,
+    status: Option<Status>,
+    /// Of the lines that were said at once.
+    place: usize,
+}
+
+/// That the upgrade stands elsewhere than before, if it does.
+pub(super) fn of_move<'a>(before: Option<&Upgrade>, after: &'a Upgrade, now: Timestamp) -> Option<Event<'a>> {
     let place = |upgrade: &Upgrade| (upgrade.shown.attempt, upgrade.shown.stage, upgrade.shown.status);
     if before.is_some_and(|before| place(before) == place(after)) {
-        return Ok(());
+        return None;
     }
     let shown = &after.shown;
     let (level, message) = match (&shown.error, shown.stage) {
@@ -54,40 +66,80 @@ pub(super) fn note_move(
         (None, Stage::Completed) => (LogLevel::Success, format!("{} {}", shown.stage, shown.status)),
         (None, _) => (LogLevel::Info, format!("{} {}", shown.stage, shown.status)),
     };
-    sql.prepare_cached(
-        "INSERT INTO upgrade_log (upgrade_id, attempt, at, level, message, stage, status)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-    )?
-    .execute(params![
-        shown.id,
-        shown.attempt,
-        Word(&now),
-        Word(&level),
-        message,
-        Word(&shown.stage),
-        Word(&shown.status),
-    ])?;
-    Ok(())
+    Some(Event {
+        upgrade_id: &shown.id,
+        attempt: shown.attempt,
+        at: now,
+        level,
+        message: message.into(),
+        stage: shown.stage,
+        status: Some(shown.status),
+        place: 0,
+    })
 }
 
-/// Keeps lines that were said about an upgrade, where it stands now.
-pub(super) fn keep_lines(sql: &Connection, upgrade: &Upgrade, attempt: u32, lines: &[LogLine]) -> Sql<()> {
-    for line in lines {
+/// Lines that were said about an upgrade, where it stands now.
+pub(super) fn of_lines<'a>(
+    upgrade: &'a Upgrade,
+    attempt: u32,
+    lines: &'a [LogLine],
+) -> impl Iterator<Item = Event<'a>> {
+    lines.iter().enumerate().map(move |(place, line)| Event {
+        upgrade_id: &upgrade.shown.id,
+        attempt,
+        at: line.at,
+        level: line.level,
+        message: (&line.message).into(),
+        stage: upgrade.shown.stage,
+        status: None,
+        place,
+    })
+}
+
+/// Keeps each of them, once.
+pub(super) fn keep<'a>(sql: &Connection, events: impl IntoIterator<Item = Event<'a>>) -> Sql<()> {
+    for event in events {
         sql.prepare_cached(
-            "INSERT INTO upgrade_log (upgrade_id, attempt, at, level, message, stage)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM upgrade_log WHERE upgrade_id = ?1) < ?7
+            "INSERT INTO upgrade_log (upgrade_id, attempt, at, level, message, stage, status)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+             WHERE CAST(?7 AS TEXT) IS NOT NULL OR (SELECT count(*) FROM upgrade_log WHERE upgrade_id = ?1) < ?8
              ON CONFLICT DO NOTHING",
         )?
         .execute(params![
-            upgrade.shown.id,
-            attempt,
-            Word(&line.at),
-            Word(&line.level),
-            line.message,
-            Word(&upgrade.shown.stage),
+            event.upgrade_id,
+            event.attempt,
+            Word(&event.at),
+            Word(&event.level),
+            event.message,
+            Word(&event.stage),
+            event.status.as_ref().map(Word),
             LOG_LINES_KEPT,
         ])?;
     }
+    Ok(())
+}
+
+/// The same in one statement for all, on a database that is a way away.
+pub(super) fn keep_together(sql: &Connection, mut events: Vec<Event<'_>>) -> Sql<()> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    for event in &mut events {
+        // As where each is kept by itself: the engine takes no NUL.
+        if event.message.contains('\0') {
+            event.message = event.message.replace('\0', "\u{fffd}").into();
+        }
+    }
+    sql.prepare_cached(
+        "INSERT INTO upgrade_log (upgrade_id, attempt, at, level, message, stage, status)
+         SELECT n.upgrade_id, n.attempt, n.at, n.level, n.message, n.stage, n.status
+         FROM json_to_recordset(CAST(CAST(?1 AS TEXT) AS json)) AS n(upgrade_id TEXT COLLATE \"C\", attempt BIGINT,
+           at TEXT, level TEXT, message TEXT, stage TEXT, status TEXT, place BIGINT)
+         WHERE n.status IS NOT NULL
+           OR (SELECT count(*) FROM upgrade_log l WHERE l.upgrade_id = n.upgrade_id) + n.place < ?2
+         ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![JsonList(&events), LOG_LINES_KEPT])?;
     Ok(())
 }
 

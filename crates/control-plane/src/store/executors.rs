@@ -7,22 +7,15 @@ use uuid::Uuid;
 
 use super::activity::{Deed, append};
 use super::column::{Json, Time, Word};
-use super::replicas::{self, AtWork};
+use super::replicas::THESE_IDS;
 use super::sql::{Connection, OptionalExtension, Row, params};
-use super::{Person, Sql, Store, StoreError, keys, preflight, requests, revisions, upgrades};
+use super::{Person, Sql, Store, StoreError, keys, preflight, presence, requests, revisions, upgrades};
 use crate::executor::{Executor, IdentityRefused, Snapshot, claim_name};
 use crate::labels::Labels;
 
-/// When an executor was last heard, and how often its service had started since boot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastSeen {
-    /// Who.
-    pub executor_id: Uuid,
-    /// When.
-    pub at: Timestamp,
-    /// How often.
-    pub restarts: u32,
-}
+/// Executors as they are known, with when they were last heard.
+const KNOWN: &str =
+    "SELECT e.*, p.last_seen_at, p.restarts FROM executors e JOIN presence p ON p.executor_id = e.id";
 
 impl Store {
     /// Executors with their open upgrades, in the order of their ids, from behind `after` on.
@@ -31,9 +24,9 @@ impl Store {
     /// When the store does not answer.
     pub async fn snapshots(&self, after: Uuid, limit: u32) -> Result<Vec<Snapshot>, StoreError> {
         self.read(move |sql| {
-            let mut rows = sql.prepare_cached(
-                "SELECT * FROM executors WHERE id > ?1 AND deleted_at IS NULL ORDER BY id LIMIT ?2",
-            )?;
+            let mut rows = sql.prepare_cached(&format!(
+                "{KNOWN} WHERE e.id > ?1 AND e.deleted_at IS NULL ORDER BY e.id LIMIT ?2"
+            ))?;
             let executors = rows.query_map(params![Word(&after), limit], executor_of)?;
             let executors = executors.collect::<Sql<Vec<_>>>()?;
             let last = executors.last().map_or(after, |last| last.id);
@@ -56,26 +49,6 @@ impl Store {
         now: Timestamp,
     ) -> Result<Result<Snapshot, IdentityRefused>, StoreError> {
         self.write_or_refuse(move |sql| sync(sql, key_id, new_id, &said, now)).await
-    }
-
-    /// Keeps when executors were last heard, and how far upgrades at work are.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn keep_presence(&self, seen: Vec<LastSeen>, at_work: Vec<AtWork>) -> Result<(), StoreError> {
-        self.write(move |sql| {
-            replicas::keep_at_work(sql, &at_work)?;
-            if !sql.is_embedded() {
-                return keep_presence_together(sql, &seen);
-            }
-            let mut update =
-                sql.prepare_cached("UPDATE executors SET last_seen_at = ?2, restarts = ?3 WHERE id = ?1")?;
-            for LastSeen { executor_id, at, restarts } in seen {
-                update.execute(params![Word(&executor_id), Time(at), restarts])?;
-            }
-            Ok(())
-        })
-        .await
     }
 
     /// Ends an executor that has no open upgrade and frees its name. Inside: the open upgrade, if there is one;
@@ -108,18 +81,6 @@ impl Store {
     }
 }
 
-fn keep_presence_together(sql: &Connection, seen: &[LastSeen]) -> Sql<()> {
-    let one = |seen: &LastSeen| serde_json::json!({"id": seen.executor_id, "at": seen.at.as_millisecond(), "restarts": seen.restarts});
-    let seen: Vec<_> = seen.iter().map(one).collect();
-    sql.prepare_cached(
-        "UPDATE executors AS e SET last_seen_at = n.at, restarts = n.restarts
-         FROM json_to_recordset(CAST(CAST(?1 AS TEXT) AS json)) AS n(id TEXT COLLATE \"C\", at BIGINT, restarts BIGINT)
-         WHERE e.id = n.id",
-    )?
-    .execute(params![Json(&seen)])?;
-    Ok(())
-}
-
 fn sync(
     sql: &Connection,
     key_id: Uuid,
@@ -135,7 +96,7 @@ fn sync(
         return Ok(Err(refused));
     }
     let known = sql
-        .prepare_cached("SELECT * FROM executors WHERE account_id = ?1 AND name = ?2 AND deleted_at IS NULL")?
+        .prepare_cached(&format!("{KNOWN} WHERE e.account_id = ?1 AND e.name = ?2 AND e.deleted_at IS NULL"))?
         .query_row(params![Word(&key.account_id), said.name], executor_of)
         .optional()?;
     if let Some(known) = known.as_ref().filter(|known| known.kind != said.kind) {
@@ -222,16 +183,16 @@ fn note_hold(sql: &Connection, executor: &Executor, said: &SyncRequest, now: Tim
 
 /// An executor of the account that was not deleted.
 pub(super) fn executor(sql: &Connection, account_id: Uuid, id: Uuid) -> Sql<Option<Executor>> {
-    sql.prepare_cached("SELECT * FROM executors WHERE id = ?1 AND account_id = ?2 AND deleted_at IS NULL")?
+    sql.prepare_cached(&format!("{KNOWN} WHERE e.id = ?1 AND e.account_id = ?2 AND e.deleted_at IS NULL"))?
         .query_row(params![Word(&id), Word(&account_id)], executor_of)
         .optional()
 }
 
-/// An executor of whichever account that was not deleted.
-pub(super) fn living(sql: &Connection, id: Uuid) -> Sql<Option<Executor>> {
-    sql.prepare_cached("SELECT * FROM executors WHERE id = ?1 AND deleted_at IS NULL")?
-        .query_row(params![Word(&id)], executor_of)
-        .optional()
+/// Those of these executors that were not deleted, on a database that control planes share.
+pub(super) fn these(sql: &Connection, ids: &[Uuid]) -> Sql<Vec<Executor>> {
+    sql.prepare_cached(&format!("{KNOWN} JOIN {THESE_IDS} ON e.id = these.id WHERE e.deleted_at IS NULL"))?
+        .query_map(params![Json(ids)], executor_of)?
+        .collect()
 }
 
 /// Counts a change of the executor's upgrades, and reads both anew.
@@ -239,7 +200,7 @@ pub(super) fn revised(sql: &Connection, id: Uuid) -> Sql<Snapshot> {
     sql.prepare_cached("UPDATE executors SET revision = revision + 1 WHERE id = ?1")?
         .execute(params![Word(&id)])?;
     let executor = sql
-        .prepare_cached("SELECT * FROM executors WHERE id = ?1")?
+        .prepare_cached(&format!("{KNOWN} WHERE e.id = ?1"))?
         .query_row(params![Word(&id)], executor_of)?;
     let upgrade = upgrades::latest(sql, id)?;
     Ok(Snapshot { executor, upgrade })
@@ -248,8 +209,8 @@ pub(super) fn revised(sql: &Connection, id: Uuid) -> Sql<Snapshot> {
 fn insert(sql: &Connection, executor: &Executor) -> Sql<()> {
     sql.prepare_cached(
         "INSERT INTO executors (id, account_id, key_id, revision, name, kind, current_version, channel, target, labels,
-           held, restarts, last_seen_at, created_at)
-         VALUES (?1, ?2, ?3, 0, ?4, ?5, '', '', '', '', NULL, ?6, ?7, ?8)",
+           held, created_at)
+         VALUES (?1, ?2, ?3, 0, ?4, ?5, '', '', '', '', NULL, ?6)",
     )?
     .execute(params![
         Word(&executor.id),
@@ -257,11 +218,9 @@ fn insert(sql: &Connection, executor: &Executor) -> Sql<()> {
         Word(&executor.key_id),
         executor.name,
         Word(&executor.kind),
-        executor.restarts,
-        Time(executor.last_seen_at),
         Time(executor.created_at),
     ])?;
-    Ok(())
+    presence::insert(sql, executor)
 }
 
 fn update(sql: &Connection, executor: &Executor) -> Sql<()> {

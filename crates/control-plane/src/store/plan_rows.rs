@@ -175,7 +175,8 @@ pub(super) fn waves(sql: &Connection, plan_id: Uuid) -> Sql<Vec<WaveRow>> {
 pub(super) fn counts(sql: &Connection, plan_id: Uuid) -> Sql<HashMap<u32, WaveCounts>> {
     let mut counts: HashMap<u32, WaveCounts> = HashMap::new();
     let mut rows = sql.prepare_cached(
-        "SELECT wave, outcome, count(*) FROM plan_members WHERE plan_id = ?1 GROUP BY wave, outcome",
+        "SELECT wave, outcome, CAST(sum(count) AS BIGINT) FROM plan_wave_counts WHERE plan_id = ?1
+         GROUP BY wave, outcome HAVING sum(count) > 0",
     )?;
     let rows = rows.query_map(params![Word(&plan_id)], |row| {
         Ok((row.get(0)?, row.get::<_, Word<MemberOutcome>>(1)?.0, row.get(2)?))
@@ -185,6 +186,21 @@ pub(super) fn counts(sql: &Connection, plan_id: Uuid) -> Sql<HashMap<u32, WaveCo
         counts.entry(wave).or_default().add(outcome, count);
     }
     Ok(counts)
+}
+
+/// Makes one of the parts of each count, where the engine has put what changed beside it.
+pub(super) fn sum_up(sql: &Connection, plan_id: Uuid) -> Sql<()> {
+    if sql.is_embedded() {
+        return Ok(());
+    }
+    sql.prepare_cached(
+        "WITH parts AS (DELETE FROM plan_wave_counts WHERE plan_id = ?1 AND part <> 0 RETURNING *)
+         INSERT INTO plan_wave_counts
+           SELECT plan_id, wave, outcome, 0, sum(count) FROM parts GROUP BY plan_id, wave, outcome
+         ON CONFLICT (plan_id, wave, outcome, part) DO UPDATE SET count = plan_wave_counts.count + excluded.count",
+    )?
+    .execute(params![Word(&plan_id)])?;
+    Ok(())
 }
 
 /// A member joins its wave.
@@ -249,10 +265,10 @@ pub(super) fn members(
 ) -> Sql<Vec<Member>> {
     sql.prepare_cached(
         "SELECT m.executor_id, m.executor_name, m.canary, m.outcome, m.reason, m.from_version, m.restarts_before,
-           e.deleted_at, e.current_version, e.held, e.restarts,
+           e.deleted_at, e.current_version, e.held, p.restarts,
            a.id, a.stage, a.intent, a.started_at, a.ended_at, a.ended_by_server, a.error, a.target_version, a.direction,
            o.requested_by, o.ended_at, o.stage, m.upgrade_id IS NOT NULL
-         FROM plan_members m JOIN executors e ON e.id = m.executor_id
+         FROM plan_members m JOIN executors e ON e.id = m.executor_id JOIN presence p ON p.executor_id = e.id
          LEFT JOIN upgrades a ON a.id = (SELECT max(id) FROM upgrades WHERE executor_id = m.executor_id
            AND plan_id = m.plan_id AND (?3 OR id >= m.upgrade_id))
          LEFT JOIN upgrades o ON o.id = (SELECT max(id) FROM upgrades WHERE executor_id = m.executor_id

@@ -385,6 +385,6 @@ impl Tick<'_> {
         for (row, _) in self.waves.iter().zip(&before.1).filter(|(now, then)| now != then) {
             rows::update_wave(self.sql, self.plan.id, row)?;
         }
-        Ok(())
+        rows::sum_up(self.sql, self.plan.id)
     }
 }

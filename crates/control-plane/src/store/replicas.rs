@@ -8,9 +8,13 @@ use uuid::Uuid;
 
 use super::column::{Count, Time, Word};
 use super::sql::{Connection, News, Sql, listen, params};
-use super::{Database, LastSeen, Store, StoreError, executors, keys, upgrades};
-use crate::executor::Snapshot;
+use super::{Database, Store, StoreError, executors, keys, upgrades};
+use crate::executor::{Executor, Snapshot};
 use crate::key::ExecutorKey;
+
+/// The ids of a list, as a table.
+pub(super) const THESE_IDS: &str =
+    "(SELECT * FROM json_array_elements_text(CAST(CAST(?1 AS TEXT) AS json)) AS each(id)) AS these";
 
 /// How far an upgrade at work is, and since when it stands there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,17 +52,17 @@ impl Store {
         self.count.send_modify(|count| *count += 1);
     }
 
-    /// These executors as they are; whoever was deleted is left out.
+    /// These executors with their open upgrades; whoever was deleted is left out.
     ///
     /// # Errors
     /// When the store does not answer.
     pub async fn snapshots_of(&self, ids: Vec<Uuid>) -> Result<HashMap<Uuid, Snapshot>, StoreError> {
         self.read(move |sql| {
-            let snapshot = |id: Uuid| {
-                let Some(executor) = executors::living(sql, id)? else { return Ok(None) };
-                Ok(Some((id, Snapshot { executor, upgrade: upgrades::latest(sql, id)? })))
-            };
-            ids.into_iter().filter_map(|id| snapshot(id).transpose()).collect()
+            let mut open = upgrades::open_of(sql, &ids)?;
+            let executors = executors::these(sql, &ids)?.into_iter();
+            let with_upgrade =
+                |executor: Executor| (executor.id, Snapshot { upgrade: open.remove(&executor.id), executor });
+            Ok(executors.map(with_upgrade).collect())
         })
         .await
     }
@@ -80,24 +84,6 @@ impl Store {
         self.read(|sql| {
             let executors = ids(sql, "SELECT id FROM executors WHERE deleted_at IS NOT NULL")?;
             Ok((executors, ids(sql, "SELECT id FROM executor_keys WHERE revoked_at IS NOT NULL")?))
-        })
-        .await
-    }
-
-    /// Who was heard since then, by whichever control plane.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn heard_since(&self, since: Timestamp) -> Result<Vec<LastSeen>, StoreError> {
-        self.read(move |sql| {
-            sql.prepare_cached(
-                "SELECT id, last_seen_at, restarts FROM executors WHERE last_seen_at >= ?1 AND deleted_at IS NULL",
-            )?
-            .query_map(params![Time(since)], |row| {
-                let (executor_id, at) = (row.get::<_, Word<_>>(0)?.0, row.get::<_, Time>(1)?.0);
-                Ok(LastSeen { executor_id, at, restarts: row.get(2)? })
-            })?
-            .collect()
         })
         .await
     }

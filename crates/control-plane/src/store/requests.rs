@@ -206,7 +206,7 @@ fn place(
     if let Some(person) = order.plan.as_ref().and_then(|plan| plan.acknowledged_by.as_ref()) {
         steps::acknowledge_prerequisites(sql, person, &upgrade, order.now)?;
     }
-    events::note_move(sql, None, &upgrade, order.now)?;
+    events::keep(sql, events::of_move(None, &upgrade, order.now))?;
     note(sql, &order.requested_by, Action::UpgradeRequested, (None, &upgrade), None, order.now)?;
     if upgrade.shown.approval.as_ref().is_some_and(|it| it.approved_by.is_none()) {
         note(sql, CONTROL_PLANE, Action::UpgradeApprovalWanted, (None, &upgrade), None, order.now)?;
@@ -272,7 +272,7 @@ pub(super) fn next_hop(
         let why = format!("the way to {target} ends at {}: {refused}", executor.current_version);
         note(sql, CONTROL_PLANE, Action::UpgradeHopRefused, (Some(done), done), Some(&why), now)?;
         let line = LogLine { at: now, level: LogLevel::Error, message: why };
-        events::keep_lines(sql, done, shown.attempt, &[line])?;
+        events::keep(sql, events::of_lines(done, shown.attempt, &[line]))?;
     }
     Ok(())
 }

@@ -89,14 +89,22 @@ impl Connection {
         }
     }
 
-    /// Begins a transaction in which nobody else writes.
-    pub(super) fn begin(&self) -> Sql<()> {
+    /// Begins a transaction in which nobody else writes, for one piece of work or for several.
+    pub(super) fn begin(&self, is_alone: bool) -> Sql<()> {
         match &self.0 {
             Engine::Sqlite(sql) => Ok(sql.execute_batch("BEGIN IMMEDIATE")?),
             Engine::Postgres(sql) => {
-                sql.begin();
+                sql.begin(is_alone);
                 Ok(())
             }
+        }
+    }
+
+    /// The next statement is the last of this piece of work, whatever comes of it: where the work is alone, and the
+    /// database a way away, the commit goes along with it.
+    pub(super) fn commit_with_next(&self) {
+        if let Engine::Postgres(sql) = &self.0 {
+            sql.commit_with_next();
         }
     }
 

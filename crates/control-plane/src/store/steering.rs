@@ -339,10 +339,10 @@ fn keep(
 ) -> Sql<Snapshot> {
     let Said { actor, reason, now } = *said;
     rows::update(sql, after)?;
-    events::note_move(sql, Some(before), after, now)?;
+    events::keep(sql, events::of_move(Some(before), after, now))?;
     let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
     let line = LogLine { at: now, level: LogLevel::Info, message: format!("{action} by {actor}{why}") };
-    events::keep_lines(sql, after, after.shown.attempt, &[line])?;
+    events::keep(sql, events::of_lines(after, after.shown.attempt, &[line]))?;
     note(sql, actor, action, (Some(before), after), Some(reason), now)?;
     revised(sql, after)
 }

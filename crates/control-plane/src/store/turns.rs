@@ -1,16 +1,11 @@
 //! Whose turn it is, of several control planes on one database, to do what happens by the clock alone. Nobody leads: a
 //! turn is over when its holder does not say so again, and then whoever comes first has it.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::sql::{OptionalExtension, params};
 use super::{Store, StoreError};
-
-/// How long a turn is, unless it is said again.
-const LONG: SignedDuration = SignedDuration::from_secs(10);
-/// When it is said again.
-const RENEWED_WITH: SignedDuration = SignedDuration::from_secs(5);
 
 /// What is done by one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +16,8 @@ pub enum Work {
     Webhooks,
     /// The probes of gates are asked.
     Gates,
+    /// What is counted as it happens is counted anew.
+    Recount,
 }
 
 impl Work {
@@ -29,6 +26,15 @@ impl Work {
             Self::Tick => "tick",
             Self::Webhooks => "webhooks",
             Self::Gates => "gates",
+            Self::Recount => "recount",
+        }
+    }
+
+    /// How long a turn is, unless it is said again. Whoever counts anew comes back to it every ten minutes only.
+    fn length_ms(self) -> i64 {
+        match self {
+            Self::Tick | Self::Webhooks | Self::Gates => 10_000,
+            Self::Recount => 15 * 60_000,
         }
     }
 }
@@ -52,9 +58,11 @@ impl Store {
         let me = self.id.to_string();
         let left_ms = known.as_ref().map_or(0, |(_, until)| until - now.as_millisecond());
         match known {
-            Some((holder, _)) if holder == me && left_ms > millis(RENEWED_WITH) => return Ok(true),
+            Some((holder, _)) if holder == me && left_ms > work.length_ms() / 2 => return Ok(true),
             // A clock that was set back would hold a turn for ever.
-            Some((holder, _)) if holder != me && left_ms > 0 && left_ms <= millis(LONG) => return Ok(false),
+            Some((holder, _)) if holder != me && left_ms > 0 && left_ms <= work.length_ms() => {
+                return Ok(false);
+            }
             _ => {}
         }
         self.take_turn(work, now).await
@@ -69,7 +77,7 @@ impl Store {
                      ON CONFLICT (work) DO UPDATE SET holder = excluded.holder, until = excluded.until
                      WHERE turns.holder = excluded.holder OR turns.until <= ?4 OR turns.until > excluded.until",
                 )?
-                .execute(params![work.as_str(), me, now + millis(LONG), now])?;
+                .execute(params![work.as_str(), me, now + work.length_ms(), now])?;
             Ok(taken > 0)
         })
         .await
@@ -89,8 +97,4 @@ impl Store {
         })
         .await
     }
-}
-
-fn millis(duration: SignedDuration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

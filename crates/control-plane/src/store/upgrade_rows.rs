@@ -1,10 +1,13 @@
 //! An upgrade as a row.
 
-use novacula_protocol::Progress;
 use novacula_protocol::people::{self, Artifact};
+use novacula_protocol::spec::Intent;
+use novacula_protocol::sync::ReportError;
+use novacula_protocol::{Progress, Stage, Status};
+use serde::Serialize;
 
 use super::Sql;
-use super::column::{Count, Json, Time, Word};
+use super::column::{Count, Json, JsonList, JsonText, Time, Word};
 use super::sql::{Connection, Row, named_params, params};
 use crate::upgrade::Upgrade;
 
@@ -98,7 +101,7 @@ pub(super) fn update(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {
     Ok(())
 }
 
-/// What a report about it may change while it is at work.
+/// Keeps where an upgrade at work stands: all that a report may change of it.
 pub(super) fn update_report(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {
     let shown = &upgrade.shown;
     sql.prepare_cached(
@@ -114,6 +117,48 @@ pub(super) fn update_report(sql: &Connection, upgrade: &Upgrade) -> Sql<()> {
         Count(shown.bytes_done),
         Count(shown.bytes_total),
     ])?;
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    id: &'a str,
+    intent: Intent,
+    stage: Stage,
+    status: Status,
+    error: Option<JsonText<&'a ReportError>>,
+    bytes_done: u64,
+    bytes_total: u64,
+}
+
+impl<'a> From<&'a Upgrade> for Report<'a> {
+    fn from(Upgrade { shown, .. }: &'a Upgrade) -> Self {
+        Self {
+            id: &shown.id,
+            intent: shown.intent,
+            stage: shown.stage,
+            status: shown.status,
+            error: shown.error.as_ref().map(JsonText),
+            bytes_done: shown.bytes_done,
+            bytes_total: shown.bytes_total,
+        }
+    }
+}
+
+/// The same in one statement for all, on a database that is a way away.
+pub(super) fn update_reports<'a>(sql: &Connection, upgrades: impl Iterator<Item = &'a Upgrade>) -> Sql<()> {
+    let reports: Vec<_> = upgrades.map(Report::from).collect();
+    if reports.is_empty() {
+        return Ok(());
+    }
+    sql.prepare_cached(
+        "UPDATE upgrades AS u SET intent = n.intent, stage = n.stage, status = n.status, error = n.error,
+           bytes_done = n.bytes_done, bytes_total = n.bytes_total
+         FROM json_to_recordset(CAST(CAST(?1 AS TEXT) AS json)) AS n(id TEXT COLLATE \"C\", intent TEXT, stage TEXT,
+           status TEXT, error TEXT, bytes_done BIGINT, bytes_total BIGINT)
+         WHERE u.id = n.id",
+    )?
+    .execute(params![JsonList(&reports)])?;
     Ok(())
 }
 

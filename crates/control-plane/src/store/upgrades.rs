@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::activity::{CONTROL_PLANE, Deed, append};
 use super::column::{Count, Json, Time, Word};
+use super::replicas::THESE_IDS;
 use super::sql::{Connection, OptionalExtension, named_params, params};
 use super::{Sql, Store, StoreError, events, executors, revisions, upgrade_rows as rows};
 use crate::executor::{Executor, Snapshot};
@@ -59,7 +60,7 @@ impl Store {
                 return Ok(None);
             }
             rows::update(sql, &after)?;
-            events::note_move(sql, Some(&known), &after, now)?;
+            events::keep(sql, events::of_move(Some(&known), &after, now))?;
             if let Some(action) = ended(&known, &after) {
                 note(sql, CONTROL_PLANE, action, (Some(&known), &after), None, now)?;
             }
@@ -97,13 +98,16 @@ impl Store {
         .await
     }
 
-    /// How many upgrades of all accounts stand at each stage; a stage with none is left out.
+    /// How many upgrades of all accounts have ended at each stage; a stage with none is left out. Those that are open the
+    /// memory of the fleet knows.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn upgrades_by_stage(&self) -> Result<Vec<(Stage, u64)>, StoreError> {
+    pub async fn ended_upgrades_by_stage(&self) -> Result<Vec<(Stage, u64)>, StoreError> {
         self.read(|sql| {
-            let mut rows = sql.prepare_cached("SELECT stage, count(*) FROM upgrades GROUP BY stage")?;
+            let mut rows = sql.prepare_cached(
+                "SELECT stage, CAST(sum(count) AS BIGINT) FROM upgrade_counts WHERE count > 0 GROUP BY stage",
+            )?;
             rows.query_map([], |row| Ok((row.get::<_, Word<_>>(0)?.0, row.get::<_, Count>(1)?.0)))?.collect()
         })
         .await
@@ -129,7 +133,7 @@ impl Store {
         .await
     }
 
-    /// The latest upgrade of an executor, open or ended.
+    /// The open upgrade of an executor, else the one that was requested last.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -198,7 +202,7 @@ pub(super) fn absorb_report(
     news.has_moved = upgrade::is_durable_change(&known, &moved);
     if news.has_moved {
         rows::update(sql, &moved)?;
-        events::note_move(sql, Some(&known), &moved, now)?;
+        events::keep(sql, events::of_move(Some(&known), &moved, now))?;
         let actor = format!("executor {}", executor.name);
         let is_dry_run = known.is_dry_run();
         if !known.is_picked_up() && moved.is_picked_up() && !is_dry_run {
@@ -212,7 +216,7 @@ pub(super) fn absorb_report(
             }
         }
     }
-    events::keep_lines(sql, &moved, report.attempt, &report.log)?;
+    events::keep(sql, events::of_lines(&moved, report.attempt, &report.log))?;
     Ok(news)
 }
 
@@ -258,10 +262,15 @@ pub(super) fn note(
     append(sql, Deed { target, name, reason, before, after: json_after, ..deed })
 }
 
+/// The open one of an executor, else the one that was requested last: an older one may have been tried again.
 pub(super) fn latest(sql: &Connection, executor_id: Uuid) -> Sql<Option<Upgrade>> {
-    sql.prepare_cached("SELECT * FROM upgrades WHERE executor_id = ?1 ORDER BY id DESC LIMIT 1")?
-        .query_row(params![Word(&executor_id)], rows::read)
-        .optional()
+    sql.prepare_cached(
+        "SELECT * FROM upgrades WHERE id = coalesce(
+           (SELECT id FROM upgrades WHERE executor_id = ?1 AND ended_at IS NULL),
+           (SELECT id FROM upgrades WHERE executor_id = ?1 ORDER BY id DESC LIMIT 1))",
+    )?
+    .query_row(params![Word(&executor_id)], rows::read)
+    .optional()
 }
 
 /// The open upgrades of executors with ids behind `after`, up to `last`.
@@ -270,6 +279,17 @@ pub(super) fn open_between(sql: &Connection, after: Uuid, last: Uuid) -> Sql<Has
         "SELECT * FROM upgrades WHERE executor_id > ?1 AND executor_id <= ?2 AND ended_at IS NULL",
     )?
     .query_map(params![Word(&after), Word(&last)], |row| {
+        Ok((row.get::<_, Word<_>>("executor_id")?.0, rows::read(row)?))
+    })?
+    .collect()
+}
+
+/// The open upgrades of these executors, on a database that control planes share.
+pub(super) fn open_of(sql: &Connection, executors: &[Uuid]) -> Sql<HashMap<Uuid, Upgrade>> {
+    sql.prepare_cached(&format!(
+        "SELECT u.* FROM upgrades u JOIN {THESE_IDS} ON u.executor_id = these.id WHERE u.ended_at IS NULL"
+    ))?
+    .query_map(params![Json(executors)], |row| {
         Ok((row.get::<_, Word<_>>("executor_id")?.0, rows::read(row)?))
     })?
     .collect()

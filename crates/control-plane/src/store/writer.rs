@@ -133,7 +133,7 @@ fn write_group(sql: &Connection, group: &mut [Box<dyn Job>]) -> Sql<bool> {
 }
 
 fn run_group(sql: &Connection, group: &mut [Box<dyn Job>]) -> Sql<()> {
-    sql.begin()?;
+    sql.begin(group.len() == 1)?;
     // One that is alone is undone by undoing all there is.
     if let [only] = group {
         return match only.run(sql) {

@@ -212,6 +212,7 @@ novacula_syncs_shed counter 1 True
 novacula_long_polls gauge 1 True
 novacula_fleet_plans gauge 7 True
 novacula_webhook_deliveries_pending gauge 1 True
+novacula_counter_drift counter 3 True
 ";
     assert_eq!(String::from_utf8(read.stdout).unwrap(), expected);
 }

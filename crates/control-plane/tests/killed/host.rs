@@ -80,6 +80,7 @@ impl Job {
     }
 }
 
+#[derive(Debug)]
 pub struct Host {
     pub name: String,
     pub id: String,

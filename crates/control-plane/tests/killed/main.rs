@@ -102,7 +102,13 @@ fn settle(server: &Server, owner: &str, hosts: &mut [Host], dice: &mut Dice) {
         if open.is_empty() {
             return;
         }
-        assert!(began.elapsed() < Duration::from_secs(60), "they do not come to an end: {open:?}");
+        if began.elapsed() > Duration::from_secs(60) {
+            let stuck = |host: &&Host| open.iter().any(|upgrade| upgrade["executorId"] == *host.id);
+            let hosts: Vec<_> = hosts.iter().filter(stuck).collect();
+            let events = |it| server.get(&format!("/upgrades/{}/events/stages", id(it)), owner);
+            let events: Vec<_> = open.iter().map(events).collect();
+            panic!("they do not come to an end: {open:#?} of {hosts:#?} with {events:#?}");
+        }
         for upgrade in &open {
             for word in ["continue", "complete"] {
                 let path = format!("/upgrades/{}/{word}", id(upgrade));

@@ -237,6 +237,20 @@ async fn a_failure_is_retried_as_a_new_attempt_from_what_runs_now() {
 }
 
 #[tokio::test]
+async fn an_older_upgrade_that_is_tried_again_is_offered_though_a_newer_one_has_ended() {
+    let mut scene = Scene::of(json!({})).await;
+    scene.report("FAILED", "FAILED").await;
+    let newer = scene.request(json!({})).await.ok()["id"].as_str().unwrap().to_owned();
+    let older = std::mem::replace(&mut scene.upgrade_id, newer);
+    scene.report("FAILED", "FAILED").await;
+    scene.upgrade_id = older;
+    scene.ask("retry", json!({})).await.ok();
+    assert_eq!(scene.sync().await["attempt"], 2);
+    scene.report("DOWNLOAD", "UNDERWAY").await;
+    assert_eq!(scene.report("SWAP", "UNDERWAY").await["upgradeId"], scene.upgrade_id);
+}
+
+#[tokio::test]
 async fn what_was_given_up_is_continued_where_it_stood() {
     let scene = Scene::of(json!({})).await;
     scene.report("DOWNLOAD", "UNDERWAY").await;

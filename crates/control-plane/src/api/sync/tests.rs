@@ -70,9 +70,9 @@ async fn an_unchanged_sync_writes_nothing_and_keeps_the_executor_online() {
     let upgrade = control_plane.get(&format!("/api/v1/upgrades/{upgrade_id}")).await.ok();
     assert_eq!(upgrade["bytesDone"], 49);
 
-    control_plane.app.keep_presence().await.unwrap();
+    control_plane.app.keep_presence(std::time::Duration::ZERO).await.unwrap();
     assert_eq!(control_plane.app.store.commits(), before + 1, "presence is kept in one write");
-    control_plane.app.keep_presence().await.unwrap();
+    control_plane.app.keep_presence(std::time::Duration::ZERO).await.unwrap();
     assert_eq!(control_plane.app.store.commits(), before + 1, "and only of those that were heard");
 }
 

@@ -8,8 +8,9 @@ use rusqlite::{Connection, OpenFlags};
 use super::MigrateError;
 use crate::store::schema;
 
-/// What the control planes that run on a database tell each other; it is of no use to those on another.
-const NOT_MOVED: [&str; 2] = ["calendar_revision", "turns"];
+/// What the control planes that run on a database tell each other is of no use to those on another, and what is counted
+/// as it happens the target counts by itself when it arrives there.
+const NOT_MOVED: [&str; 4] = ["calendar_revision", "plan_wave_counts", "turns", "upgrade_counts"];
 
 pub(super) struct Source {
     path: PathBuf,

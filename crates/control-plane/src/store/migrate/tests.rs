@@ -8,6 +8,7 @@ use novacula_protocol::people::Role;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::in_process::counted;
 use crate::in_process::database::TestDatabase;
 use crate::in_process::{ControlPlane, reported, said};
 use crate::probing::Scene;
@@ -193,4 +194,15 @@ fn a_nul_becomes_what_postgresql_keeps_and_is_counted() {
     let ((here, _folder), there) = (small(), TestDatabase::bare());
     here.behind("UPDATE executor_groups SET selector = 'a' || char(0) || 'b' WHERE id = 'g1'").unwrap();
     assert_eq!(moved(&here.database, &there.database).replaced, 1);
+}
+
+#[test]
+fn what_is_counted_as_it_happens_is_counted_once_where_it_arrives() {
+    let ((here, _folder), there) = (small(), TestDatabase::bare());
+    here.behind(&counted::rows("x''")).unwrap();
+    moved(&here.database, &there.database);
+    assert_eq!(there.ask(counted::QUESTION).lines().collect::<Vec<_>>(), counted::ANSWER);
+    there.behind("UPDATE plan_members SET outcome = 'failed' WHERE executor_id = 'e1'").unwrap();
+    let lines = there.ask(counted::QUESTION);
+    assert!(lines.contains("p 0 completed 1\np 0 failed 1\n"), "and it goes on: {lines}");
 }

@@ -12,6 +12,8 @@ const MIGRATIONS: &[&str] = &[
     ),
     include_str!("../migrations/postgresql/0015_names.sql"),
     include_str!("../migrations/postgresql/0016_replicas.sql"),
+    include_str!("../migrations/postgresql/0017_presence.sql"),
+    include_str!("../migrations/postgresql/0018_counts.sql"),
 ];
 
 /// Nobody else brings the schema along while this is held.
@@ -58,6 +60,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::in_process::counted;
     use crate::in_process::database::{TestDatabase, server};
     use crate::store::schema::sqlite;
     use crate::store::{Database, Store};
@@ -82,6 +85,18 @@ mod tests {
         let found = server().ask("at_once", "SELECT count(*), max(version) FROM schema_version");
         assert_eq!(found, format!("1|{KNOWN}"));
         assert_eq!(KNOWN, sqlite::MIGRATIONS.len(), "the numbers of both engines stay together");
+    }
+
+    #[test]
+    fn a_database_from_before_the_counts_is_counted_once_when_it_is_brought_along() {
+        let database = TestDatabase::bare();
+        let before: String = MIGRATIONS[..=17 - FIRST].iter().map(|step| format!("{step};")).collect();
+        let version = format!("{VERSION}; INSERT INTO schema_version VALUES (17);");
+        database.behind(&format!("{before} {version} {}", counted::rows("''"))).unwrap();
+        for _ in 0..2 {
+            drop(database.open());
+            assert_eq!(database.ask(counted::QUESTION).lines().collect::<Vec<_>>(), counted::ANSWER);
+        }
     }
 
     #[test]

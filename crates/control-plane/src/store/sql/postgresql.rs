@@ -26,6 +26,8 @@ const KEPT: usize = 1_000;
 /// Groups of all control planes on one database run one after the other, as on the embedded engine.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7305444413721);";
 
+const COMMIT: &str = "SELECT 1; COMMIT";
+
 /// A connection; it is spoken to by one thread at a time.
 pub(in crate::store) struct Postgres {
     /// Taken out only at the end.
@@ -35,6 +37,10 @@ pub(in crate::store) struct Postgres {
     /// Goes along with the next statement.
     ahead: RefCell<String>,
     is_in_transaction: Cell<bool>,
+    /// The transaction has one piece of work.
+    is_alone: Cell<bool>,
+    /// The next statement is its last.
+    is_last: Cell<bool>,
     changes: Cell<u64>,
     changes_before: Cell<u64>,
     /// Says whose doing it was that something has changed, in the transaction in which it changes.
@@ -64,6 +70,8 @@ impl Postgres {
             known: RefCell::default(),
             ahead: RefCell::default(),
             is_in_transaction: Cell::new(false),
+            is_alone: Cell::new(false),
+            is_last: Cell::new(false),
             changes: Cell::new(0),
             changes_before: Cell::new(0),
             tell: by.map(|by| format!("SELECT pg_notify('novacula', 'commit {by}'); COMMIT")),
@@ -106,9 +114,11 @@ impl Postgres {
         self.changes.get()
     }
 
-    pub(super) fn begin(&self) {
+    pub(super) fn begin(&self, is_alone: bool) {
         self.ahead.replace(BEGIN.to_owned());
         self.is_in_transaction.set(true);
+        self.is_alone.set(is_alone);
+        self.is_last.set(false);
         self.changes_before.set(self.changes.get());
     }
 
@@ -116,10 +126,17 @@ impl Postgres {
         self.ahead.borrow_mut().push_str(word);
     }
 
+    pub(super) fn commit_with_next(&self) {
+        self.is_last.set(self.is_alone.get());
+    }
+
     /// A transaction that has failed is undone by a COMMIT without a word; the statement before it says so.
     pub(super) fn commit(&self) -> Sql<()> {
+        if !self.is_in_transaction.get() {
+            return Ok(());
+        }
         let has_changed = self.changes.get() > self.changes_before.get();
-        self.run_ahead_and(self.tell.as_deref().filter(|_| has_changed).unwrap_or("SELECT 1; COMMIT"))?;
+        self.run_ahead_and(self.tell.as_deref().filter(|_| has_changed).unwrap_or(COMMIT))?;
         self.is_in_transaction.set(false);
         Ok(())
     }
@@ -155,14 +172,35 @@ impl Postgres {
 
     /// Runs `statement` behind whatever is ahead of it, in one trip.
     fn run<T>(&self, statement: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Sql<T> {
+        self.run_before(None, statement)
+    }
+
+    /// The same, and the commit behind it where it is the last. Where it fails, the commit fails too, and commits nothing.
+    fn run_to_the_end<T>(&self, statement: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Sql<T> {
+        if !self.is_last.take() {
+            return self.run(statement);
+        }
+        let done = self.run_before(Some(self.tell.as_deref().unwrap_or(COMMIT)), statement)?;
+        self.is_in_transaction.set(false);
+        Ok(done)
+    }
+
+    fn run_before<T>(
+        &self,
+        behind: Option<&str>,
+        statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Sql<T> {
         let ahead = self.ahead.take();
+        let batch = async |text: &str| match text {
+            "" => Ok(()),
+            text => self.client.batch_execute(text).await,
+        };
         self.told(self.on()?.block_on(async {
-            if ahead.is_empty() {
-                return statement.await;
-            }
-            // The one is sent before the other, and neither waits for the answer to the other.
-            let (first, second) = tokio::join!(biased; self.client.batch_execute(&ahead), statement);
-            first.and(second)
+            // Each is sent before the next, and none waits for the answer to another.
+            let (first, second, third) =
+                tokio::join!(biased; batch(&ahead), statement, batch(behind.unwrap_or_default()));
+            let done = first.and(second)?;
+            third.map(|()| done)
         }))
     }
 }
@@ -194,14 +232,14 @@ impl Prepared<'_> {
 
     pub(super) fn execute(&self, values: Values<'_>) -> Sql<usize> {
         let given = self.given(values)?;
-        let changed = self.sql.run(self.sql.client.execute(self.plain()?, &refs(&given)))?;
+        let changed = self.sql.run_to_the_end(self.sql.client.execute(self.plain()?, &refs(&given)))?;
         self.sql.changes.set(self.sql.changes.get() + changed);
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
     }
 
     pub(super) fn query(&self, values: Values<'_>) -> Sql<Vec<Row>> {
         let given = self.given(values)?;
-        let rows = match self.sql.run(self.sql.client.query(self.plain()?, &refs(&given))) {
+        let rows = match self.sql.run_to_the_end(self.sql.client.query(self.plain()?, &refs(&given))) {
             Err(Error::Postgres(_, Some(SqlState::FEATURE_NOT_SUPPORTED)))
                 if !self.sql.is_in_transaction.get() =>
             {

@@ -19,7 +19,7 @@ mod worker;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,16 +53,16 @@ fn load(asked: &Asked) -> Result<bool> {
         std::io::stdout().write_all(&request)?;
         return Ok(true);
     }
-    let started = Instant::now();
     let threads = asked.threads;
+    let all_are_open = Arc::new(Barrier::new(usize::try_from(threads)? + 1));
     let running: Vec<_> = (0..threads)
         .map(|number| {
             let (requests, targets) = (Arc::clone(&requests), asked.targets.clone());
             let part = |whole: u64| whole * (number + 1) / threads - whole * number / threads;
             let first = u64::from(asked.executors) * number / threads;
             let bounds = Bounds {
-                started,
-                stop: asked.seconds.map(|seconds| started + Duration::from_secs_f64(seconds)),
+                started: Instant::now(),
+                lasts: asked.seconds.map(Duration::from_secs_f64),
                 requests: asked.requests.map(part),
                 connections: usize::try_from(part(asked.connections))?,
                 rate: asked.rate.map(|rate| rate / threads_as_float(threads)),
@@ -74,9 +74,16 @@ fn load(asked: &Asked) -> Result<bool> {
                 asked.said,
                 asked.roles(),
             );
-            Ok(thread::spawn(move || Worker::new(requests, targets, fleet, bounds)?.run()))
+            let all_are_open = Arc::clone(&all_are_open);
+            Ok(thread::spawn(move || {
+                let worker = Worker::new(requests, targets, fleet, bounds).map(Worker::with_open_connections);
+                all_are_open.wait();
+                worker?.run()
+            }))
         })
         .collect::<Result<_>>()?;
+    all_are_open.wait();
+    let started = Instant::now();
     let (mut all, mut fleets) = (Figures::new(), Vec::new());
     for thread in running {
         let (figures, fleet) = thread.join().map_err(|_| anyhow!("a thread of the load broke"))??;

@@ -2,14 +2,11 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::time::TimeSpec;
 
 use crate::answer::Answer;
 use crate::connection::{Connection, Lost};
@@ -22,13 +19,17 @@ const SHUNNED: Duration = Duration::from_millis(500);
 /// And so long after, if there is none.
 const REST: Duration = Duration::from_millis(20);
 
+/// At a constant rate nothing is looked at more often: whoever wakes for every single answer takes the processor from the
+/// one that is measured. An answer may seem so much later than it came.
+const TICK: Duration = Duration::from_micros(200);
+
 /// There is no room for a request now.
 const BUSY: u16 = 503;
 
 /// When it begins and ends, and how much at once.
 pub struct Bounds {
     pub started: Instant,
-    pub stop: Option<Instant>,
+    pub lasts: Option<Duration>,
     pub requests: Option<u64>,
     pub connections: usize,
     /// Requests a second.
@@ -100,8 +101,17 @@ impl Worker {
         })
     }
 
-    /// Until the bound is reached and everything that was sent is answered.
+    /// As those of a fleet are, long before anybody looks.
+    pub fn with_open_connections(mut self) -> Self {
+        for place in 0..self.places.len() {
+            self.connect(place, Instant::now());
+        }
+        self
+    }
+
+    /// From now until the bound is reached and everything that was sent is answered.
     pub fn run(mut self) -> Result<(Figures, Fleet)> {
+        self.bounds.started = Instant::now();
         let mut events = vec![EpollEvent::empty(); self.bounds.connections];
         let mut now = self.bounds.started;
         let mut looked_at = now;
@@ -133,7 +143,7 @@ impl Worker {
                 return None;
             }
             let due = self.due_at(self.begun, now);
-            if self.bounds.stop.is_some_and(|stop| due >= stop || now >= stop) {
+            if self.stop().is_some_and(|stop| due >= stop || now >= stop) {
                 return None;
             }
             if due > now {
@@ -147,6 +157,10 @@ impl Worker {
         }
     }
 
+    fn stop(&self) -> Option<Instant> {
+        self.bounds.lasts.map(|lasts| self.bounds.started + lasts)
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "no run has so many requests")]
     fn due_at(&self, number: u64, now: Instant) -> Instant {
         match self.bounds.rate {
@@ -157,7 +171,7 @@ impl Worker {
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, rounded down")]
     fn due(&self, now: Instant) -> u64 {
-        let end = self.bounds.stop.map_or(now, |stop| stop.min(now));
+        let end = self.stop().map_or(now, |stop| stop.min(now));
         let all = self.bounds.rate.map_or(0.0, |rate| rate * (end - self.bounds.started).as_secs_f64());
         self.bounds.requests.map_or(all as u64, |most| most.min(all as u64))
     }
@@ -173,10 +187,7 @@ impl Worker {
         if came > 0 {
             return Ok(came);
         }
-        // The timeout of epoll counts in milliseconds, which is many requests.
-        let wait = (due - now).min(Duration::from_millis(100));
-        let mut readable = [PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN)];
-        interruptible(ppoll(&mut readable, Some(TimeSpec::from_duration(wait)), None))?;
+        std::thread::sleep((due - now).clamp(TICK, Duration::from_millis(100)));
         interruptible(self.epoll.wait(events, EpollTimeout::ZERO))
     }
 

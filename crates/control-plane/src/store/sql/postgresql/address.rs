@@ -19,9 +19,10 @@ use uuid::Uuid;
 /// How long somebody may take to answer that they are there.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A control plane that is frozen or cut off holds nobody up for longer than this.
+/// A control plane that is frozen or cut off holds nobody up for longer than this. How a statement finds its rows is
+/// decided once, perhaps when its tables are small, and holds when they are not.
 const WRITER: &str = "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '5s';
-    SET statement_timeout = '30s'; SET tcp_user_timeout = 10000;
+    SET statement_timeout = '30s'; SET tcp_user_timeout = 10000; SET enable_seqscan = off; SET jit = off;
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 const READER: &str = "SET default_transaction_read_only = on";
 

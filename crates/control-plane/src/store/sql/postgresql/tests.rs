@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use novacula_lab::Postgresql;
@@ -32,6 +33,36 @@ async fn work_that_overlooks_an_error_is_not_told_that_it_was_kept() {
     assert!(overlooked.await.is_err());
     assert_eq!(database.ask("SELECT count(*) FROM accounts"), "0");
     assert_eq!(add(&store, "one".to_owned()).await, Ok(1), "the next is not harmed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commit_goes_along_with_the_last_statement_of_work_that_is_alone_and_of_no_other() {
+    let database = Arc::new(TestDatabase::at_a_server());
+    let store = database.open();
+    let last = |name: &'static str| {
+        let (store, database) = (store.clone(), Arc::clone(&database));
+        let work = move |sql: &crate::store::sql::Connection| {
+            sql.commit_with_next();
+            sql.execute("INSERT INTO accounts (id, name, created_at) VALUES (?1, ?1, 0)", params![name])?;
+            Ok(database.ask("SELECT string_agg(name, ',' ORDER BY name) FROM accounts"))
+        };
+        async move { store.write(work).await }
+    };
+    assert_eq!(last("one").await, Ok("one".to_owned()));
+    assert!(matches!(last("one").await, Err(StoreError::Failed(_))), "it is there already");
+
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let held = store.write(move |_| Ok(wait.recv().is_ok()));
+    let several = async {
+        let several = async { tokio::join!(last("two"), last("one"), last("three")) };
+        let go_on = async { go_on.send(()) };
+        tokio::join!(several, go_on).0
+    };
+    let (held, (two, one, three)) = tokio::join!(biased; held, several);
+    assert_eq!(held, Ok(true));
+    assert_eq!((two, three), (Ok("one".to_owned()), Ok("one".to_owned())), "they have one commit, the last");
+    assert!(matches!(one, Err(StoreError::Failed(_))), "and one that fails harms no other");
+    assert_eq!(database.ask("SELECT string_agg(name, ',' ORDER BY name) FROM accounts"), "one,three,two");
 }
 
 #[tokio::test]
