@@ -46,19 +46,11 @@ impl App {
         let asks = match heard {
             Heard::Known(asks) => Ok(asks),
             Heard::News => self.hear_news(by, said, now).boxed().await?,
-            Heard::Changed(change) => {
-                // A thousand wait at once: as a text it takes the least room, and is hardly ever read again.
-                let text = serde_json::to_vec(&said).map_err(unfit)?;
-                drop(said);
-                match self.store.keep_change(change, self).await? {
-                    Some(asks) => Ok(asks),
-                    // Another change was faster: the store hears all of it.
-                    None => {
-                        let said = serde_json::from_slice(&text).map_err(unfit)?;
-                        self.hear_news(by, said, now).boxed().await?
-                    }
-                }
-            }
+            Heard::Changed(change) => match self.store.keep_change(change, self).await? {
+                Some(asks) => Ok(asks),
+                // Another change was faster: the store hears all of it.
+                None => self.hear_news(by, said, now).boxed().await?,
+            },
         };
         match asks {
             Ok(asks) => self.tell_of_what_was_dropped(by, asks, report).await.map(Ok),
@@ -110,10 +102,6 @@ impl App {
         }
         Ok(asks)
     }
-}
-
-fn unfit(e: serde_json::Error) -> StoreError {
-    StoreError::Failed(e.to_string())
 }
 
 impl Remembers for App {

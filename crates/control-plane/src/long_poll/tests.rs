@@ -130,7 +130,11 @@ async fn what_another_sync_of_the_executor_says_ends_the_wait_at_once_and_stands
         control_plane.patch(&path, json!({"labels": {"ring": newer["restarts"].to_string()}})).await.ok();
         assert_eq!(answer(sync).await.header("preference-applied"), "", "{sentence}");
         let shown = control_plane.get(&path).await.ok();
-        assert_eq!((&shown["restarts"], &shown["labels"]["rack"]), (&newer["restarts"], &json!("1")), "{sentence}");
+        assert_eq!(
+            (&shown["restarts"], &shown["labels"]["rack"]),
+            (&newer["restarts"], &json!("1")),
+            "{sentence}"
+        );
         first = newer;
     }
 }

@@ -16,17 +16,35 @@ const GROUP: usize = 512;
 #[derive(Clone)]
 pub struct Writer(mpsc::Sender<Box<dyn Job>>);
 
-trait Job: Send {
+/// A piece of work: run once, unless the database is away, and answered when it is committed, or is not.
+pub(super) trait Job: Send {
     fn run(&mut self, sql: &Connection) -> Outcome;
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
+/// What becomes of a piece of work.
 #[derive(PartialEq)]
-enum Outcome {
+pub(super) enum Outcome {
     Keep,
     Undo,
     /// The database is away, and with it all that the group has written so far.
     Away(String),
+}
+
+impl Outcome {
+    /// Of work that has no answer of its own; a bug in one piece of it must not end the only thread that writes.
+    pub(super) fn of<T>(work: impl FnOnce() -> Sql<T>) -> (Self, Result<T, StoreError>) {
+        let result = match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(result) => result.map_err(|e| StoreError::of(&e)),
+            Err(_) => Err(StoreError::Failed("a piece of work ended in a panic".to_owned())),
+        };
+        let outcome = match &result {
+            Ok(_) => Self::Keep,
+            Err(StoreError::Away(why)) => Self::Away(why.clone()),
+            Err(_) => Self::Undo,
+        };
+        (outcome, result)
+    }
 }
 
 struct Asked<F, T, R> {
@@ -43,16 +61,10 @@ where
 {
     fn run(&mut self, sql: &Connection) -> Outcome {
         let Some(work) = self.work.take() else { return Outcome::Undo };
-        // A bug in one piece of work must not end the only thread that writes.
-        let result = match catch_unwind(AssertUnwindSafe(|| work(sql))) {
-            Ok(result) => result.map_err(|e| StoreError::of(&e)),
-            Err(_) => Err(StoreError::Failed("a piece of work ended in a panic".to_owned())),
-        };
-        let outcome = match &result {
-            Ok(Ok(_)) => Outcome::Keep,
-            Err(StoreError::Away(why)) => Outcome::Away(why.clone()),
-            _ => Outcome::Undo,
-        };
+        let (mut outcome, result) = Outcome::of(|| work(sql));
+        if matches!(result, Ok(Err(_))) {
+            outcome = Outcome::Undo;
+        }
         self.result = Some(result);
         outcome
     }
@@ -88,11 +100,17 @@ impl Writer {
         F: FnOnce(&Connection) -> Sql<Result<T, R>> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.0.try_send(Box::new(Asked { work: Some(work), result: None, reply })).map_err(|e| match e {
-            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
-            mpsc::error::TrySendError::Closed(_) => StoreError::Stopped,
-        })?;
+        self.queue(Box::new(Asked { work: Some(work), result: None, reply }));
         answer.await.unwrap_or(Err(StoreError::Stopped))
+    }
+
+    /// Hands work over at once; where that cannot be, it is answered so.
+    pub(super) fn queue(&self, job: Box<dyn Job>) {
+        match self.0.try_send(job) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(job)) => job.answer(Err(StoreError::Busy)),
+            Err(mpsc::error::TrySendError::Closed(job)) => job.answer(Err(StoreError::Stopped)),
+        }
     }
 }
 
