@@ -1,5 +1,7 @@
 //! What every request can reach.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use novacula_protocol::signature::TrustedKeys;
 use semver::Version;
@@ -67,7 +69,7 @@ impl Rules {
 /// The control plane behind its routes.
 pub(crate) struct App {
     pub store: Store,
-    pub fleet: Fleet,
+    pub fleet: Arc<Fleet>,
     pub pace: LivePace,
     pub calendar: LiveCalendar,
     pub metrics: Metrics,

@@ -41,6 +41,7 @@ async fn again<F: Future<Output = Result<(), StoreError>>>(every: Duration, work
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::in_process::database::all;
     use crate::in_process::{ControlPlane, said};
 
     #[tokio::test]
@@ -57,7 +58,7 @@ mod tests {
             let mut look = interval(Duration::from_millis(5));
             loop {
                 look.tick().await;
-                let stored = control_plane.app.store.snapshots(uuid::Uuid::nil(), 1).await.unwrap().remove(0);
+                let stored = all(&control_plane.app.store).await.remove(0);
                 if stored.open_upgrade().is_none() && stored.executor.last_seen_at == heard {
                     break;
                 }

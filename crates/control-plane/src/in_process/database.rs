@@ -2,13 +2,15 @@
 //! `NOVACULA_TEST_ENGINE` says.
 
 use std::path::Path;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use novacula_lab::Postgresql;
 use rusqlite::types::ValueRef;
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
+use crate::executor::Snapshot;
 use crate::store::{Database, Store};
 
 const TEMPLATE: &str = "novacula_template";
@@ -27,6 +29,17 @@ pub(crate) fn is_postgresql() -> bool {
         Ok("sqlite") | Err(_) => false,
         Ok(other) => panic!("NOVACULA_TEST_ENGINE must be sqlite or postgresql, found `{other}`"),
     }
+}
+
+/// Every executor in a store, read two at a time.
+pub(crate) async fn all(store: &Store) -> Vec<Snapshot> {
+    let (all, mut after) = (Arc::<Mutex<Vec<_>>>::default(), Some(Uuid::nil()));
+    while let Some(id) = after {
+        let into = Arc::clone(&all);
+        after = store.each_snapshot(id, 2, move |one| into.lock().unwrap().push(one)).await.unwrap();
+    }
+    let read = std::mem::take(&mut *all.lock().unwrap());
+    read
 }
 
 /// One server for all tests of this run, whatever the engine of the run is.

@@ -1,19 +1,21 @@
 //! The memory of the fleet as it begins: what the store holds, in portions, so that it is never there twice.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::fleet::Fleet;
 use crate::store::{Store, StoreError};
 
-const PORTION: u32 = 5_000;
+const PORTION: u32 = 1_000;
 
 /// Everything that is remembered of every executor and key.
 ///
 /// # Errors
 /// When the store does not answer.
-pub(crate) async fn remember(store: &Store, now: Timestamp) -> Result<Fleet, StoreError> {
-    let fleet = Fleet::default();
+pub(crate) async fn remember(store: &Store, now: Timestamp) -> Result<Arc<Fleet>, StoreError> {
+    let fleet = Arc::default();
     remember_into(store, &fleet, now).await?;
     Ok(fleet)
 }
@@ -22,7 +24,11 @@ pub(crate) async fn remember(store: &Store, now: Timestamp) -> Result<Fleet, Sto
 ///
 /// # Errors
 /// When the store does not answer.
-pub(crate) async fn remember_into(store: &Store, fleet: &Fleet, now: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn remember_into(
+    store: &Store,
+    fleet: &Arc<Fleet>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let mut after = Some(Uuid::nil());
     while let Some(id) = after {
         let keys = store.live_keys(id, PORTION).await?;
@@ -31,9 +37,39 @@ pub(crate) async fn remember_into(store: &Store, fleet: &Fleet, now: Timestamp) 
     }
     let mut after = Some(Uuid::nil());
     while let Some(id) = after {
-        let snapshots = store.snapshots(id, PORTION).await?;
-        after = snapshots.last().map(|snapshot| snapshot.executor.id);
-        snapshots.into_iter().for_each(|snapshot| fleet.absorb(snapshot, now));
+        let fleet = Arc::clone(fleet);
+        after = store.each_snapshot(id, PORTION, move |snapshot| fleet.absorb(snapshot, now)).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::in_process::ControlPlane;
+    use crate::in_process::database::all;
+
+    #[tokio::test]
+    async fn every_executor_is_read_once_with_its_own_upgrade_wherever_a_portion_ends() {
+        let control_plane = ControlPlane::start().await;
+        control_plane.publish("1.1.0").await;
+        let mut asked = Vec::new();
+        for n in 0..5 {
+            let (_, id) = control_plane.executor(&format!("host-{n}"), "1.0.0").await;
+            let upgrade = match n % 2 {
+                0 => None,
+                _ => Some(control_plane.request(&id, "1.1.0").await.ok()["id"].as_str().unwrap().to_owned()),
+            };
+            asked.push((id, upgrade));
+        }
+        asked.sort_unstable();
+        let free = asked.iter().position(|(_, upgrade)| upgrade.is_none()).unwrap();
+        let (gone, _) = asked.remove(free);
+        control_plane.delete(&format!("/api/v1/executors/{gone}?reason=gone")).await.ok();
+
+        let read = all(&control_plane.app.store)
+            .await
+            .into_iter()
+            .map(|one| (one.executor.id.to_string(), one.upgrade.map(|open| open.shown.id)));
+        assert_eq!(read.collect::<Vec<_>>(), asked);
+    }
 }

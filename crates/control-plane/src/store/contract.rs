@@ -16,7 +16,7 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::executor::{IdentityRefused, Snapshot};
-use crate::in_process::database::TestDatabase;
+use crate::in_process::database::{TestDatabase, all};
 use crate::key::{EnrolmentToken, NewKey};
 use crate::secrets::SecretHash;
 use crate::upgrade;
@@ -125,10 +125,10 @@ async fn what_was_written_is_read_as_it_was(store: Store) {
     let bench = Bench::of(store).await;
     let key = bench.key(None).await;
     let first = bench.sync(key, said("host-1", "1.0.0")).await.unwrap();
-    assert_eq!(bench.store.snapshots(Uuid::nil(), 100).await.unwrap(), std::slice::from_ref(&first));
+    assert_eq!(all(&bench.store).await, std::slice::from_ref(&first));
     bench.publish("1.1.0").await;
     let asked = bench.store.request_upgrade(bench.order(first.executor.id, "1.1.0")).await.unwrap().unwrap();
-    assert_eq!(bench.store.snapshots(Uuid::nil(), 100).await.unwrap(), std::slice::from_ref(&asked));
+    assert_eq!(all(&bench.store).await, std::slice::from_ref(&asked));
     let upgrade = asked.upgrade.unwrap();
     let id = upgrade.shown.id.parse().unwrap();
     assert_eq!(bench.store.upgrade(bench.person.account_id, id).await.unwrap(), Some(upgrade));
@@ -207,12 +207,12 @@ async fn a_refused_write_leaves_no_trace_and_harms_no_other(store: Store) {
     let bench = Bench::of(store).await;
     let (one, other) = (bench.key(None).await, bench.key(None).await);
     bench.sync(one, said("host-1", "1.0.0")).await.unwrap();
-    let before = bench.store.snapshots(Uuid::nil(), 100).await.unwrap();
+    let before = all(&bench.store).await;
     let third = bench.key(None).await;
     let (refused, taken) =
         tokio::join!(bench.sync(other, said("host-1", "2.0.0")), bench.sync(third, said("host-3", "1.0.0")));
     assert_eq!(refused, Err(IdentityRefused::NameTaken("host-1".into())));
-    let after = bench.store.snapshots(Uuid::nil(), 100).await.unwrap();
+    let after = all(&bench.store).await;
     assert_eq!(after, [before, vec![taken.unwrap()]].concat());
     assert_eq!(
         bench
@@ -320,7 +320,7 @@ async fn a_deleted_executor_frees_its_name_and_keeps_its_history(store: Store) {
         bench.store.delete_executor(bench.person.clone(), executor.id, String::new(), now).await.unwrap(),
         Ok(false)
     );
-    assert_eq!(bench.store.snapshots(Uuid::nil(), 100).await.unwrap(), []);
+    assert_eq!(all(&bench.store).await, []);
     assert!(bench.store.upgrade(account, upgrade_id).await.unwrap().is_some());
     let anew = bench.sync(key, said("host-1", "1.0.0")).await.unwrap().executor;
     assert_ne!(anew.id, executor.id);

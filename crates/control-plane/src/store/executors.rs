@@ -18,21 +18,34 @@ const KNOWN: &str =
     "SELECT e.*, p.last_seen_at, p.restarts FROM executors e JOIN presence p ON p.executor_id = e.id";
 
 impl Store {
-    /// Executors with their open upgrades, in the order of their ids, from behind `after` on.
+    /// Gives every executor with its open upgrade, in the order of their ids, from behind `after` on, to `take`, and answers
+    /// which was the last. One after the other: many at once would leave much memory behind that nobody needs again.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn snapshots(&self, after: Uuid, limit: u32) -> Result<Vec<Snapshot>, StoreError> {
+    pub async fn each_snapshot(
+        &self,
+        after: Uuid,
+        limit: u32,
+        mut take: impl FnMut(Snapshot) + Send + 'static,
+    ) -> Result<Option<Uuid>, StoreError> {
         self.read(move |sql| {
-            let mut rows = sql.prepare_cached(&format!(
-                "{KNOWN} WHERE e.id > ?1 AND e.deleted_at IS NULL ORDER BY e.id LIMIT ?2"
-            ))?;
-            let executors = rows.query_map(params![Word(&after), limit], executor_of)?;
-            let executors = executors.collect::<Sql<Vec<_>>>()?;
-            let last = executors.last().map_or(after, |last| last.id);
+            let last: Option<Word<Uuid>> = sql
+                .prepare_cached(
+                    "SELECT max(id) FROM (SELECT id FROM executors WHERE id > ?1 AND deleted_at IS NULL
+                       ORDER BY id LIMIT ?2) AS portion",
+                )?
+                .query_row(params![Word(&after), limit], |row| row.get(0))?;
+            let Some(Word(last)) = last else { return Ok(None) };
             let mut open = upgrades::open_between(sql, after, last)?;
-            let with_upgrade = |executor: Executor| Snapshot { upgrade: open.remove(&executor.id), executor };
-            Ok(executors.into_iter().map(with_upgrade).collect())
+            let mut rows = sql.prepare_cached(&format!(
+                "{KNOWN} WHERE e.id > ?1 AND e.id <= ?2 AND e.deleted_at IS NULL ORDER BY e.id"
+            ))?;
+            for executor in rows.query_map(params![Word(&after), Word(&last)], executor_of)? {
+                let executor = executor?;
+                take(Snapshot { upgrade: open.remove(&executor.id), executor });
+            }
+            Ok(Some(last))
         })
         .await
     }
