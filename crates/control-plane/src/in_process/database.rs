@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{OnceLock, mpsc};
 
 use novacula_lab::Postgresql;
 use rusqlite::types::ValueRef;
@@ -33,13 +33,14 @@ pub(crate) fn is_postgresql() -> bool {
 
 /// Every executor in a store, read two at a time.
 pub(crate) async fn all(store: &Store) -> Vec<Snapshot> {
-    let (all, mut after) = (Arc::<Mutex<Vec<_>>>::default(), Some(Uuid::nil()));
+    let (give, read) = mpsc::channel();
+    let mut after = Some(Uuid::nil());
     while let Some(id) = after {
-        let into = Arc::clone(&all);
-        after = store.each_snapshot(id, 2, move |one| into.lock().unwrap().push(one)).await.unwrap();
+        let give = give.clone();
+        after = store.each_snapshot(id, 2, move |one| give.send(one).unwrap()).await.unwrap();
     }
-    let read = std::mem::take(&mut *all.lock().unwrap());
-    read
+    drop(give);
+    read.into_iter().collect()
 }
 
 /// One server for all tests of this run, whatever the engine of the run is.
