@@ -17,6 +17,7 @@ const PORTION: u32 = 1_000;
 pub(crate) async fn remember(store: &Store, now: Timestamp) -> Result<Arc<Fleet>, StoreError> {
     let fleet = Arc::default();
     remember_into(store, &fleet, now).await?;
+    fleet.tidy();
     Ok(fleet)
 }
 

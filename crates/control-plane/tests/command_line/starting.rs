@@ -56,6 +56,14 @@ fn the_first_start_shows_the_owners_token_once_and_a_restart_keeps_everything() 
 }
 
 #[test]
+fn a_fleet_is_kept_in_small_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(&folder.path().join("data"));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", running.child.id())).unwrap();
+    assert!(status.contains("\nTHP_enabled:\t0\n"), "{status}");
+}
+
+#[test]
 fn a_bad_value_stops_the_start_with_one_line_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     for (variable, value, expected) in [
