@@ -122,3 +122,43 @@ impl<R: Remembers> Job for Batch<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use novacula_protocol::sync::SyncRequest;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::in_process::said;
+    use crate::store::Changed;
+
+    struct Nobody;
+
+    impl Remembers for Nobody {
+        fn remember(&self, change: Change) -> Asks {
+            panic!("it was not kept: {change:?}")
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_commit_that_is_not_even_tried_is_told_so_and_the_next_waits_for_another() {
+        let said: SyncRequest = serde_json::from_value(said("host-1", "1.0.0")).unwrap();
+        let change = || Change {
+            executor_id: Uuid::nil(),
+            revision: 2,
+            restarts: 0,
+            now: Timestamp::UNIX_EPOCH,
+            what: Changed::Facts((&said).into()),
+        };
+        let changes = Changes::default();
+        let (first, told_first) = oneshot::channel();
+        let (second, told_second) = oneshot::channel();
+        assert!(changes.add(change(), first) && !changes.add(change(), second));
+        Box::new(Batch::of(&changes, &Arc::new(Nobody))).answer(Err(StoreError::Busy));
+        for told in [told_first, told_second] {
+            assert!(matches!(told.await, Ok(Err(StoreError::Busy))));
+        }
+        assert!(changes.add(change(), oneshot::channel().0));
+    }
+}
