@@ -72,5 +72,10 @@ mod tests {
             .into_iter()
             .map(|one| (one.executor.id.to_string(), one.upgrade.map(|open| open.shown.id)));
         assert_eq!(read.collect::<Vec<_>>(), asked);
+
+        let listed = control_plane.restart().await.get("/api/v1/executors").await.ok();
+        let names = listed["items"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap());
+        let names: Vec<_> = names.collect();
+        assert_eq!(names.len(), 4, "each is found by its name after a start: {names:?}");
     }
 }
