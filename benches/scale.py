@@ -22,7 +22,7 @@ from pathlib import Path
 
 from scaling import latency, rate, replicas, size
 from scaling.bench import Bench
-from scaling.programs import end_all, prefer
+from scaling.programs import end_all
 
 PARTS = {"a": rate.idle, "b": rate.in_upgrade, "c": rate.durable, "d": size.memory, "e": size.start,
          "f": latency.latency, "g": size.curve,
@@ -46,10 +46,7 @@ def main():
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--most", type=int, default=1_000_000, help="executors in part g")
     parser.add_argument("--long-run", type=float, default=600, help="seconds of part h")
-    parser.add_argument("--nice", type=int, default=0,
-                        help="priority of all that is measured; below 0, as root, others on this machine disturb less")
     asked = parser.parse_args()
-    prefer(asked.nice)
     # One descriptor a connection, for the load and for what it talks to.
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -16,7 +16,7 @@ from pathlib import Path
 TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
 END_LIMIT_S, START_LIMIT_S = 15, 120
 
-_running, _nice = [], 0
+_running = []
 _libc = ctypes.CDLL(None)
 
 
@@ -26,22 +26,10 @@ def end_all():
         _running[-1].end()
 
 
-def prefer(nice):
-    """What is measured from now on has this priority."""
-    global _nice
-    _nice = nice
-
-
 def begin():
     """In a new process, in a session of its own, before it becomes a program."""
     # Also when whoever measures is killed, which no handler of ours would hear.
     _libc.prctl(1, signal.SIGTERM)
-    if _nice:
-        os.setpriority(os.PRIO_PROCESS, 0, _nice)
-        group = Path("/proc/self/autogroup")
-        # Where the kernel shares by session, the priority inside of one says nothing to others.
-        if group.exists():
-            group.write_text(str(_nice))
 
 
 class Program:
@@ -49,13 +37,11 @@ class Program:
 
     def __init__(self, command, log, environment=None, user=None):
         self.log = Path(log)
-        if user:
-            # Not Popen's own way: by then nobody may choose a priority any more.
-            command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]
         with open(log, "ab") as out:
             self.process = subprocess.Popen(
                 [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                env=environment or {"PATH": os.environ["PATH"]}, start_new_session=True, preexec_fn=begin)
+                env=environment or {"PATH": os.environ["PATH"]}, start_new_session=True, preexec_fn=begin,
+                user=user, group=user, extra_groups=[] if user else None)
         self.pid = self.process.pid
         _running.append(self)
 

@@ -89,6 +89,10 @@ impl Memory {
         self.executors.get(self.place(id)?)
     }
 
+    fn executor_of(&self, key_id: Uuid) -> Option<&Entry> {
+        self.executors.get(self.keys.get(key_id)?.executor?)
+    }
+
     fn open(&self) -> impl Iterator<Item = (&Entry, &Upgrade)> {
         let with = self.with_open_upgrade.iter().filter_map(|at| self.executors.get(*at));
         with.filter_map(|entry| Some((entry, entry.open.as_deref()?)))
@@ -124,8 +128,7 @@ impl Fleet {
     #[must_use]
     pub fn is_beyond_verify(&self, key_id: Uuid) -> bool {
         let memory = self.memory();
-        let executor = memory.keys.get(key_id).and_then(|key| memory.executors.get(key.executor?));
-        let open = executor.and_then(|executor| executor.open.as_deref());
+        let open = memory.executor_of(key_id).and_then(|executor| executor.open.as_deref());
         open.is_some_and(|open| {
             open.is_picked_up() && !open.is_dry_run() && open.shown.stage >= novacula_protocol::Stage::Verify
         })

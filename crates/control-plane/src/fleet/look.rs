@@ -19,9 +19,7 @@ impl Fleet {
     /// A sync says nothing that the store would have to hear.
     #[must_use]
     pub fn knows(&self, by: KeyHolder, said: &SyncRequest) -> bool {
-        let memory = self.memory();
-        let executor = memory.keys.get(by.key_id).and_then(|key| memory.executors.get(key.executor?));
-        executor.is_some_and(|executor| executor.knows(said))
+        self.memory().executor_of(by.key_id).is_some_and(|executor| executor.knows(said))
     }
 
     /// What an executor is asked to do that has said something else since it said this; `None` where this is the last that
@@ -29,7 +27,7 @@ impl Fleet {
     #[must_use]
     pub fn asked_since(&self, by: KeyHolder, said: &SyncRequest, now: Timestamp) -> Option<Asks> {
         let memory = self.memory();
-        let executor = memory.executors.get(memory.keys.get(by.key_id)?.executor?)?;
+        let executor = memory.executor_of(by.key_id)?;
         let is_the_last = executor.knows(said) && executor.restarts == said.restarts;
         (!is_the_last).then(|| executor.asks(now))
     }
@@ -37,9 +35,7 @@ impl Fleet {
     /// The executor of a key has an upgrade that has not ended.
     #[must_use]
     pub fn has_open_upgrade(&self, key_id: Uuid) -> bool {
-        let memory = self.memory();
-        let executor = memory.keys.get(key_id).and_then(|key| memory.executors.get(key.executor?));
-        executor.is_some_and(|executor| executor.open.is_some())
+        self.memory().executor_of(key_id).is_some_and(|executor| executor.open.is_some())
     }
 
     /// Every executor of the account behind a name that `fits`, in the order of names. Only those are copied, a few at

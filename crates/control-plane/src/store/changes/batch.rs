@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::{Change, Remembers, write};
 use crate::executor::Asks;
 use crate::store::sql::Connection;
-use crate::store::writer::{Job, Outcome};
+use crate::store::writer::{Job, Outcome, Writer};
 use crate::store::{Store, StoreError};
 
 /// Who waits for a change; `None` where another change was faster.
@@ -48,6 +48,20 @@ impl Changes {
     }
 }
 
+/// Asks the writer for all that wait when it is dropped: also where a thread ends before it has come to it, while others
+/// wait on other threads.
+struct Ask<R: Remembers> {
+    changes: Changes,
+    by: Arc<R>,
+    writer: Writer,
+}
+
+impl<R: Remembers> Drop for Ask<R> {
+    fn drop(&mut self) {
+        self.writer.queue(Box::new(Batch::of(&self.changes, &self.by)));
+    }
+}
+
 impl Store {
     /// Makes a change durable together with all that wait, has it remembered, and answers what the executor is asked to
     /// do. `None` where another change of the executor was faster: then nothing of this one is kept.
@@ -61,10 +75,10 @@ impl Store {
     ) -> Result<Option<Asks>, StoreError> {
         let (reply, answer) = oneshot::channel();
         if self.changes.add(change, reply) {
-            let batch = Batch::of(&self.changes, by);
-            let writer = self.writer.clone();
+            let (changes, by, writer) = (self.changes.clone(), Arc::clone(by), self.writer.clone());
+            let ask = Ask { changes, by, writer };
             // When this thread has been through all that it has read: who came together shares a commit.
-            tokio::spawn(async move { writer.queue(Box::new(batch)) });
+            tokio::spawn(async move { drop(ask) });
         }
         answer.await.unwrap_or(Err(StoreError::Stopped))
     }

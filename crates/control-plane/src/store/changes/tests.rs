@@ -1,26 +1,61 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
 use novacula_protocol::sync::SyncRequest;
 use serde_json::json;
+use tokio::time::timeout;
 
+use super::Change;
+use crate::app::App;
 use crate::fleet::Heard;
 use crate::in_process::{ControlPlane, said};
 use crate::secrets::SecretHash;
+
+/// What an executor has to say that is in another rack now.
+fn change(app: &App, key: &str, name: &str, rack: &str) -> Change {
+    let mut said = said(name, "1.0.0");
+    said["labels"] = json!({"rack": rack});
+    let said: SyncRequest = serde_json::from_value(said).unwrap();
+    let now = app.clock.now();
+    let by = app.fleet.key(SecretHash::of(key), now).unwrap();
+    match app.fleet.hear(by, &said, None, now) {
+        Ok(Heard::Changed(change)) => change,
+        heard => panic!("{heard:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_thread_that_ends_before_it_has_asked_for_a_commit_leaves_nobody_waiting_on_another() {
+    let control_plane = ControlPlane::start().await;
+    let app = &control_plane.app;
+    let (first, _) = control_plane.executor("host-1", "1.0.0").await;
+    let (second, id) = control_plane.executor("host-2", "1.0.0").await;
+    let (first, second) = (change(app, &first, "host-1", "1"), change(app, &second, "host-2", "2"));
+    let ended = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    std::thread::scope(|scope| {
+        let ends =
+            || assert!(ended.block_on(async { app.store.keep_change(first, app).now_or_never() }).is_none());
+        scope.spawn(ends);
+    });
+    let waits = tokio::spawn({
+        let app = Arc::clone(app);
+        async move { app.store.keep_change(second, &app).await }
+    });
+    tokio::task::yield_now().await;
+    ended.shutdown_background();
+    let kept = timeout(Duration::from_secs(20), waits).await.unwrap().unwrap();
+    assert!(matches!(kept, Ok(Some(_))), "{kept:?}");
+    let path = format!("/api/v1/executors/{id}");
+    assert_eq!(control_plane.get(&path).await.ok()["labels"], json!({"rack": "2"}));
+}
 
 #[tokio::test]
 async fn of_two_changes_of_one_executor_in_one_commit_the_first_is_kept_and_the_second_hears_of_it() {
     let control_plane = ControlPlane::start().await;
     let (key, id) = control_plane.executor("host-1", "1.0.0").await;
     let app = &control_plane.app;
-    let now = app.clock.now();
-    let change = |rack: &str| {
-        let mut said = said("host-1", "1.0.0");
-        said["labels"] = json!({"rack": rack});
-        let said: SyncRequest = serde_json::from_value(said).unwrap();
-        let by = app.fleet.key(SecretHash::of(&key), now).unwrap();
-        match app.fleet.hear(by, &said, None, now) {
-            Ok(Heard::Changed(change)) => change,
-            heard => panic!("{heard:?}"),
-        }
-    };
+    let change = |rack: &str| change(app, &key, "host-1", rack);
     let commits = app.store.commits();
     let (first, second) =
         tokio::join!(app.store.keep_change(change("1"), app), app.store.keep_change(change("2"), app),);
