@@ -17,6 +17,8 @@ from .postgres import Postgres
 from .programs import ControlPlane, Nginx, begin
 
 PAUSE_S = 0.3
+# That an upgrade is picked up is kept one after the other: more at once would only wait for each other.
+GREETERS = 64
 
 
 class Bench:
@@ -109,10 +111,10 @@ class Bench:
 
     # Load.
 
-    def load(self, label, servers, executors, **asked):
+    def load(self, label, servers, executors, connections=None, **asked):
         """One run; what it says, with the processor time of the servers."""
         command = [self.asked.load, "--targets", ",".join(server.address for server in servers),
-                   "--executors", executors, "--connections", self.asked.connections]
+                   "--executors", executors, "--connections", connections or self.asked.connections]
         asked.setdefault("threads", self.cores)
         for flag, value in asked.items():
             if value is not None:
@@ -142,7 +144,7 @@ class Bench:
 
     def greet(self, server, executors, **asked):
         """Every executor syncs once, so that none is new to the memory."""
-        return self.good(self.load("greeting", [server], executors, requests=executors, **asked))
+        return self.good(self.load("greeting", [server], executors, GREETERS, requests=executors, **asked))
 
     def good(self, said):
         if said["shed"]:
