@@ -11,7 +11,7 @@ use novacula_protocol::enroll::USER_TOKEN_PREFIX;
 use novacula_protocol::signature::TrustedKeys;
 use semver::Version;
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::tokens::USUALLY_FOR;
@@ -84,13 +84,8 @@ pub struct Running {
     certificate: Option<Arc<Certificate>>,
     app: Arc<App>,
     hall: Hall,
-    background: JoinHandle<()>,
-    dispatcher: JoinHandle<()>,
-    gates: JoinHandle<()>,
-    bucket: JoinHandle<()>,
-    pace: JoinHandle<()>,
-    replicas: JoinHandle<()>,
-    recount: JoinHandle<()>,
+    /// What goes on by itself.
+    works: JoinSet<()>,
     _lock: Option<std::fs::File>,
 }
 
@@ -144,20 +139,22 @@ pub async fn start(settings: Settings, keys: TrustedKeys, clock: Clock) -> Resul
     let entrance = Entrance::new(Arc::clone(&app), routes::router(Arc::clone(&app)), Handle::current());
     let hall = Hall::open(listener, certificate.as_ref(), &entrance);
     let hall = hall.map_err(|e| StartError::Listen(asked, e))?;
+    let mut works = JoinSet::new();
+    works.spawn(background::run(Arc::clone(&app)));
+    works.spawn(dispatch::run(Arc::clone(&app)));
+    works.spawn(rounds::run(Arc::clone(&app)));
+    works.spawn(live::run(Arc::clone(&app)));
+    works.spawn(replicas::run(Arc::clone(&app)));
+    works.spawn(recount::run(Arc::clone(&app)));
+    works.spawn({
+        let app = Arc::clone(&app);
+        async move { app.artifacts.watch().await }
+    });
     Ok(Running {
         address,
         owner_token: is_first_start.then_some(token),
         hall,
-        background: tokio::spawn(background::run(Arc::clone(&app))),
-        dispatcher: tokio::spawn(dispatch::run(Arc::clone(&app))),
-        gates: tokio::spawn(rounds::run(Arc::clone(&app))),
-        bucket: tokio::spawn({
-            let app = Arc::clone(&app);
-            async move { app.artifacts.watch().await }
-        }),
-        pace: tokio::spawn(live::run(Arc::clone(&app))),
-        replicas: tokio::spawn(replicas::run(Arc::clone(&app))),
-        recount: tokio::spawn(recount::run(Arc::clone(&app))),
+        works,
         certificate,
         app,
         _lock: lock,
@@ -201,18 +198,13 @@ impl Running {
     }
 
     /// Ends: no new requests, those under way get some time, and what was only remembered becomes durable.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.app.ending.cancel();
         if !self.hall.close(GRACE).await {
             tracing::warn!("some requests were cut off");
         }
-        self.background.abort();
-        self.dispatcher.abort();
-        self.gates.abort();
-        self.bucket.abort();
-        self.pace.abort();
-        self.replicas.abort();
-        self.recount.abort();
+        // To their end: whatever is given back after this, nobody takes again.
+        self.works.shutdown().await;
         if let Err(e) = self.app.store.end_turns().await {
             tracing::warn!("the others wait some seconds before they do what happens by the clock: {e}");
         }
