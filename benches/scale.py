@@ -23,6 +23,7 @@ from pathlib import Path
 from scaling import latency, rate, replicas, size
 from scaling.bench import Bench
 from scaling.programs import end_all
+from scaling.scheduling import by_thread
 
 PARTS = {"a": rate.idle, "b": rate.in_upgrade, "c": rate.durable, "d": size.memory, "e": size.start,
          "f": latency.latency, "g": size.curve,
@@ -64,10 +65,12 @@ def main():
     os.chmod(folder, 0o755)
     bench = Bench(asked, folder)
     try:
-        for letter in asked.parts:
-            bench.part = letter
-            PARTS[letter](bench)
-            bench.forget_seeds()
+        with by_thread() as sharers:
+            raw["machine"]["processorsSharedBy"] = sharers
+            for letter in asked.parts:
+                bench.part = letter
+                PARTS[letter](bench)
+                bench.forget_seeds()
     finally:
         end_all()
         shutil.rmtree(folder, ignore_errors=True)
