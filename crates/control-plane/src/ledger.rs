@@ -224,15 +224,18 @@ impl App {
 
     /// Makes durable when executors were last heard, a few at a time, spread over so long.
     pub(crate) async fn keep_presence(&self, over: Duration) -> Result<(), StoreError> {
-        // Only others want to know it.
-        let mut at_work = if self.store.is_shared() { self.fleet.at_work() } else { Vec::new() };
-        let mut kept = Ok(());
         let heard = self.fleet.begin_to_keep();
+        // Only others want to know it.
+        let at_work = if heard > 0 && self.store.is_shared() { self.fleet.at_work() } else { Vec::new() };
+        let mut kept = match at_work.is_empty() {
+            true => Ok(()),
+            false => self.store.keep_at_work(at_work).await,
+        };
         let at_once = KEPT_AT_ONCE.max(heard / MOST_PIECES);
         let pieces = u32::try_from(heard.div_ceil(at_once)).unwrap_or(u32::MAX).max(1);
         while let Some(some) = self.fleet.next_to_keep(at_once) {
             // Whoever is not kept now is heard again soon.
-            kept = kept.and(self.store.keep_presence(some, std::mem::take(&mut at_work)).await);
+            kept = kept.and(self.store.keep_presence(some).await);
             if !over.is_zero() {
                 tokio::time::sleep(over / pieces).await;
             }

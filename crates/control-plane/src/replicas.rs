@@ -129,6 +129,9 @@ impl App {
         let since = self.clock.now().saturating_sub(OVERLAP).unwrap_or_default();
         let seen = self.store.heard_since(since).await?;
         self.fleet.heard_elsewhere(&seen, &self.store.at_work().await?);
+        if !seen.is_empty() {
+            self.store.note_commit_elsewhere();
+        }
         Ok(())
     }
 }

@@ -117,7 +117,7 @@ pub use writer::Writer;
 use line::Line;
 
 use readers::Readers;
-use sql::{Connection, Error, Sql};
+use sql::{Connection, Error, Purpose, Sql};
 
 /// Why the store did not answer. The caller's request is not at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -153,6 +153,8 @@ impl StoreError {
 #[derive(Clone)]
 pub struct Store {
     writer: Writer,
+    /// Writes what nobody waits for, beside the writer where the database can.
+    aside: Writer,
     changes: changes::Changes,
     readers: Arc<Readers>,
     database: Database,
@@ -170,22 +172,24 @@ impl Store {
     pub fn open(database: &Database) -> Result<Self, OpenError> {
         let (count, commits) = watch::channel(0);
         let id = Clock::of_the_system().new_id();
-        let writer = match database {
+        let start = |name, line| Writer::start(name, line, count.clone());
+        let (writer, aside) = match database {
             Database::Sqlite(path) => {
-                Writer::start(Line::to_a_file(schema::sqlite::open(path)?), count.clone())?
+                let writer = start("store-writer", Line::to_a_file(schema::sqlite::open(path)?))?;
+                (writer.clone(), writer)
             }
             Database::Postgresql(address) => {
-                let address = address.as_ref().clone();
-                let line = std::thread::spawn(move || {
-                    schema::postgresql::bring_along(&address)?;
-                    Ok(Line::to_a_server(address, id))
-                });
-                Writer::start(line.join().unwrap_or(Err(OpenError::Panicked))?, count.clone())?
+                let server = address.as_ref().clone();
+                let ready = std::thread::spawn(move || schema::postgresql::bring_along(&server));
+                ready.join().unwrap_or(Err(OpenError::Panicked))?;
+                let line = |purpose| Line::to_a_server(address.as_ref().clone(), purpose);
+                let writer = start("store-writer", line(Purpose::Write(id)))?;
+                (writer, start("store-aside", line(Purpose::Aside))?)
             }
         };
         let readers = Arc::new(Readers::of(database.clone()));
         let changes = changes::Changes::default();
-        Ok(Self { writer, changes, readers, database: database.clone(), id, count, commits })
+        Ok(Self { writer, aside, changes, readers, database: database.clone(), id, count, commits })
     }
 
     /// How many transactions have changed something since the start.
@@ -230,8 +234,16 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Sql<T> + Send + 'static,
     {
-        let done: Result<T, std::convert::Infallible> = self.write_or_refuse(|sql| work(sql).map(Ok)).await?;
-        Ok(done.unwrap_or_else(|never| match never {}))
+        whatever_it_says(&self.writer, work).await
+    }
+
+    /// What nobody waits for, of which a little may be gone when the server falls.
+    async fn write_aside<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Sql<T> + Send + 'static,
+    {
+        whatever_it_says(&self.aside, work).await
     }
 
     /// A refusal undoes what the work has written so far, and nothing else.
@@ -251,4 +263,14 @@ impl Store {
     {
         self.readers.ask(work).await
     }
+}
+
+/// Nothing in it is refused.
+async fn whatever_it_says<T, F>(writer: &Writer, work: F) -> Result<T, StoreError>
+where
+    T: Send + 'static,
+    F: FnOnce(&Connection) -> Sql<T> + Send + 'static,
+{
+    let done: Result<T, std::convert::Infallible> = writer.ask(|sql| work(sql).map(Ok)).await?;
+    Ok(done.unwrap_or_else(|never| match never {}))
 }

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use uuid::Uuid;
-
 use super::sql::{Address, Connection, Error, Purpose, Sql};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -12,7 +10,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(super) struct Line {
     open: Option<Connection>,
     /// Where it leads to, where it can be lost.
-    to: Option<(Address, Uuid)>,
+    to: Option<(Address, Purpose)>,
     pause: Duration,
     /// Before that nobody tries again; whoever asks meanwhile is told at once.
     not_before: Option<Instant>,
@@ -23,9 +21,8 @@ impl Line {
         Self { open: Some(connection.into()), to: None, pause: FIRST_PAUSE, not_before: None }
     }
 
-    /// What is changed through it is told to the others as the doing of `id`.
-    pub(super) fn to_a_server(address: Address, id: Uuid) -> Self {
-        Self { open: None, to: Some((address, id)), pause: FIRST_PAUSE, not_before: None }
+    pub(super) fn to_a_server(address: Address, purpose: Purpose) -> Self {
+        Self { open: None, to: Some((address, purpose)), pause: FIRST_PAUSE, not_before: None }
     }
 
     pub(super) fn connection(&mut self) -> Sql<&Connection> {
@@ -38,11 +35,11 @@ impl Line {
     }
 
     fn connect(&mut self) -> Sql<Connection> {
-        let Some((address, id)) = &self.to else { return Err(away()) };
+        let Some((address, purpose)) = &self.to else { return Err(away()) };
         if self.not_before.is_some_and(|at| Instant::now() < at) {
             return Err(away());
         }
-        match address.connect(Purpose::Write(*id)) {
+        match address.connect(*purpose) {
             Ok(new) => {
                 (self.pause, self.not_before) = (FIRST_PAUSE, None);
                 Ok(new.into())

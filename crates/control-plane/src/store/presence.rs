@@ -21,14 +21,22 @@ pub struct LastSeen {
 }
 
 impl Store {
-    /// Keeps when executors were last heard, and how far upgrades at work are.
+    /// Keeps how far upgrades at work are.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn keep_presence(&self, seen: Vec<LastSeen>, at_work: Vec<AtWork>) -> Result<(), StoreError> {
+    pub async fn keep_at_work(&self, all: Vec<AtWork>) -> Result<(), StoreError> {
+        self.write(move |sql| replicas::keep_at_work(sql, &all)).await
+    }
+
+    /// Keeps when executors were last heard. Nobody who has something to keep waits behind it where the database can
+    /// do both at once.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn keep_presence(&self, seen: Vec<LastSeen>) -> Result<(), StoreError> {
         let by = self.id;
-        self.write(move |sql| {
-            replicas::keep_at_work(sql, &at_work)?;
+        self.write_aside(move |sql| {
             if !sql.is_embedded() {
                 sql.commit_with_next();
                 return keep_together(sql, &seen, by);

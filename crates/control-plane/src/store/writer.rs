@@ -80,10 +80,10 @@ where
 }
 
 impl Writer {
-    pub(super) fn start(line: Line, commits: watch::Sender<u64>) -> Result<Self, OpenError> {
+    pub(super) fn start(name: &str, line: Line, commits: watch::Sender<u64>) -> Result<Self, OpenError> {
         let (sender, jobs) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
-            .name("store-writer".to_owned())
+            .name(name.to_owned())
             .spawn(move || write_until_closed(line, jobs, &commits))
             .map_err(OpenError::Thread)?;
         Ok(Self(sender))

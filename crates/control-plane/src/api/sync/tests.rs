@@ -71,9 +71,11 @@ async fn an_unchanged_sync_writes_nothing_and_keeps_the_executor_online() {
     assert_eq!(upgrade["bytesDone"], 49);
 
     control_plane.app.keep_presence(std::time::Duration::ZERO).await.unwrap();
-    assert_eq!(control_plane.app.store.commits(), before + 1, "presence is kept in one write");
+    // Where there may be other control planes, so is how far it is, for them.
+    let kept = before + 1 + u64::from(control_plane.app.store.is_shared());
+    assert_eq!(control_plane.app.store.commits(), kept, "presence is kept in one write");
     control_plane.app.keep_presence(std::time::Duration::ZERO).await.unwrap();
-    assert_eq!(control_plane.app.store.commits(), before + 1, "and only of those that were heard");
+    assert_eq!(control_plane.app.store.commits(), kept, "and only of those that were heard");
 }
 
 #[tokio::test]

@@ -11,20 +11,23 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use super::{Error, Sql, Values};
+use address::Purpose;
+use text::Translated;
 use tokio::runtime::Runtime;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
-use uuid::Uuid;
-
-use super::{Error, Sql, Values};
-use text::Translated;
 use value::Given;
 
 /// As many statements as are kept ready a connection.
 const KEPT: usize = 1_000;
 /// Groups of all control planes on one database run one after the other, as on the embedded engine.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7305444413721);";
+/// So do the notes of whom they have heard, but beside the groups: two that note the same executors in another order
+/// would wait for each other.
+const BEGIN_ASIDE: &str =
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7305444413723);";
 
 const COMMIT: &str = "SELECT 1; COMMIT";
 
@@ -43,6 +46,7 @@ pub(in crate::store) struct Postgres {
     is_last: Cell<bool>,
     changes: Cell<u64>,
     changes_before: Cell<u64>,
+    begin: &'static str,
     /// Says whose doing it was that something has changed, in the transaction in which it changes.
     tell: Option<String>,
 }
@@ -63,7 +67,12 @@ pub(in crate::store) struct Prepared<'c> {
 }
 
 impl Postgres {
-    fn of(runtime: Runtime, client: Client, by: Option<Uuid>) -> Self {
+    fn of(runtime: Runtime, client: Client, purpose: Purpose) -> Self {
+        let (begin, by) = match purpose {
+            Purpose::Write(by) => (BEGIN, Some(by)),
+            Purpose::Aside => (BEGIN_ASIDE, None),
+            Purpose::Read | Purpose::Migrate => (BEGIN, None),
+        };
         Self {
             runtime: Some(runtime),
             client,
@@ -74,6 +83,7 @@ impl Postgres {
             is_last: Cell::new(false),
             changes: Cell::new(0),
             changes_before: Cell::new(0),
+            begin,
             tell: by.map(|by| format!("SELECT pg_notify('novacula', 'commit {by}'); COMMIT")),
         }
     }
@@ -115,7 +125,7 @@ impl Postgres {
     }
 
     pub(super) fn begin(&self, is_alone: bool) {
-        self.ahead.replace(BEGIN.to_owned());
+        self.ahead.replace(self.begin.to_owned());
         self.is_in_transaction.set(true);
         self.is_alone.set(is_alone);
         self.is_last.set(false);

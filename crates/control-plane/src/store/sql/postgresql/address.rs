@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const WRITER: &str = "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '5s';
     SET statement_timeout = '30s'; SET tcp_user_timeout = 10000; SET enable_seqscan = off; SET jit = off;
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+/// Whoever was not noted when the server falls is heard again soon.
+const ASIDE: &str = "SET synchronous_commit = off";
 const READER: &str = "SET default_transaction_read_only = on";
 
 /// What a connection is for.
@@ -31,6 +33,8 @@ const READER: &str = "SET default_transaction_read_only = on";
 pub(in crate::store) enum Purpose {
     /// The one that writes, for this control plane.
     Write(Uuid),
+    /// The one that notes whom this control plane has heard, for which nobody waits.
+    Aside,
     /// One of those that read.
     Read,
     /// The one that brings the schema along.
@@ -122,11 +126,7 @@ impl Address {
             let patience = tokio::time::timeout(2 * PATIENCE, self.open(purpose));
             patience.await.map_err(|_| Error::Lost("the database does not answer".to_owned()))?
         });
-        let by = match purpose {
-            Purpose::Write(by) => Some(by),
-            Purpose::Read | Purpose::Migrate => None,
-        };
-        Ok(Postgres::of(runtime, client?, by))
+        Ok(Postgres::of(runtime, client?, purpose))
     }
 
     /// The same, for whoever speaks to it by themselves.
@@ -147,6 +147,7 @@ impl Address {
             Purpose::Write(by) => {
                 client.batch_execute(&format!("{WRITER}; SET novacula.by = '{by}'")).await?
             }
+            Purpose::Aside => client.batch_execute(&format!("{WRITER}; {ASIDE}")).await?,
             Purpose::Read => client.batch_execute(READER).await?,
             Purpose::Migrate => {}
         }

@@ -1,11 +1,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use novacula_lab::Postgresql;
+use uuid::Uuid;
 
 use crate::in_process::database::TestDatabase;
 use crate::store::sql::params;
-use crate::store::{Database, Store, StoreError};
+use crate::store::{Database, LastSeen, Store, StoreError};
+
+/// Of this database; others are on the same server.
+const TURNS_TAKEN: &str = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+    WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database()";
 
 async fn add(store: &Store, name: String) -> Result<usize, StoreError> {
     let add = "INSERT INTO accounts (id, name, created_at) VALUES (?1, ?1, 0)";
@@ -96,13 +102,33 @@ async fn whoever_holds_the_turn_to_write_and_does_nothing_holds_the_others_up_fo
         };
         frozen.write(work).await
     });
-    let locked = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
-    crate::outgoing::receiver::until("it holds the turn", async || database.ask(locked) != "0").await;
+    crate::outgoing::receiver::until("it holds the turn", async || database.ask(TURNS_TAKEN) != "0").await;
     let written = tokio::time::timeout(Duration::from_secs(15), add(&store, "two".to_owned())).await.unwrap();
     assert_eq!(written, Ok(1));
     go_on.send(()).unwrap();
     assert!(matches!(held.await.unwrap(), Err(StoreError::Away(_))), "what it held is not kept");
     assert_eq!(database.ask("SELECT string_agg(name, ',' ORDER BY name) FROM accounts"), "one,two");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_control_plane_has_heard_is_kept_while_another_one_has_the_turn_to_write() {
+    let database = TestDatabase::at_a_server();
+    let (busy, store) = (database.open(), database.open());
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let held = tokio::spawn(async move {
+        let work = move |sql: &crate::store::sql::Connection| {
+            sql.execute("UPDATE accounts SET name = name", [])?;
+            let _ = wait.recv();
+            Ok(())
+        };
+        busy.write(work).await
+    });
+    crate::outgoing::receiver::until("it has the turn", async || database.ask(TURNS_TAKEN) != "0").await;
+    let seen = LastSeen { executor_id: Uuid::nil(), at: Timestamp::UNIX_EPOCH, restarts: 0 };
+    assert_eq!(store.keep_presence(vec![seen]).await, Ok(()));
+    assert_eq!(database.ask(TURNS_TAKEN), "1", "it still has the turn");
+    go_on.send(()).unwrap();
+    assert_eq!(held.await.unwrap(), Ok(()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
