@@ -1,8 +1,10 @@
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use novacula_lab::Postgresql;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::in_process::database::TestDatabase;
@@ -16,6 +18,24 @@ const TURNS_TAKEN: &str = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON
 async fn add(store: &Store, name: String) -> Result<usize, StoreError> {
     let add = "INSERT INTO accounts (id, name, created_at) VALUES (?1, ?1, 0)";
     store.write(move |sql| sql.execute(add, params![name])).await
+}
+
+/// Its thread stands still in the middle of a transaction until it is told to go on, as when its host is frozen.
+async fn stands_still_in_a_write(
+    database: &TestDatabase,
+    store: Store,
+) -> (JoinHandle<Result<(), StoreError>>, Sender<()>) {
+    let (go_on, wait) = std::sync::mpsc::channel();
+    let held = tokio::spawn(async move {
+        let work = move |sql: &crate::store::sql::Connection| {
+            sql.execute("UPDATE accounts SET name = 'frozen'", [])?;
+            let _ = wait.recv();
+            Ok(())
+        };
+        store.write(work).await
+    });
+    crate::outgoing::receiver::until("it has the turn", async || database.ask(TURNS_TAKEN) != "0").await;
+    (held, go_on)
 }
 
 #[tokio::test]
@@ -92,17 +112,7 @@ async fn whoever_holds_the_turn_to_write_and_does_nothing_holds_the_others_up_fo
     let database = TestDatabase::at_a_server();
     let (frozen, store) = (database.open(), database.open());
     add(&frozen, "one".to_owned()).await.unwrap();
-    // Its thread stands still in the middle of a transaction, as all of it does when its host is frozen.
-    let (go_on, wait) = std::sync::mpsc::channel::<()>();
-    let held = tokio::spawn(async move {
-        let work = move |sql: &crate::store::sql::Connection| {
-            sql.execute("UPDATE accounts SET name = 'frozen'", [])?;
-            let _ = wait.recv();
-            Ok(())
-        };
-        frozen.write(work).await
-    });
-    crate::outgoing::receiver::until("it holds the turn", async || database.ask(TURNS_TAKEN) != "0").await;
+    let (held, go_on) = stands_still_in_a_write(&database, frozen).await;
     let written = tokio::time::timeout(Duration::from_secs(15), add(&store, "two".to_owned())).await.unwrap();
     assert_eq!(written, Ok(1));
     go_on.send(()).unwrap();
@@ -114,16 +124,7 @@ async fn whoever_holds_the_turn_to_write_and_does_nothing_holds_the_others_up_fo
 async fn whom_a_control_plane_has_heard_is_kept_while_another_one_has_the_turn_to_write() {
     let database = TestDatabase::at_a_server();
     let (busy, store) = (database.open(), database.open());
-    let (go_on, wait) = std::sync::mpsc::channel::<()>();
-    let held = tokio::spawn(async move {
-        let work = move |sql: &crate::store::sql::Connection| {
-            sql.execute("UPDATE accounts SET name = name", [])?;
-            let _ = wait.recv();
-            Ok(())
-        };
-        busy.write(work).await
-    });
-    crate::outgoing::receiver::until("it has the turn", async || database.ask(TURNS_TAKEN) != "0").await;
+    let (held, go_on) = stands_still_in_a_write(&database, busy).await;
     let seen = LastSeen { executor_id: Uuid::nil(), at: Timestamp::UNIX_EPOCH, restarts: 0 };
     assert_eq!(store.keep_presence(vec![seen]).await, Ok(()));
     assert_eq!(database.ask(TURNS_TAKEN), "1", "it still has the turn");
