@@ -205,6 +205,20 @@ async fn whom_one_hears_is_online_at_the_other_and_its_upgrade_is_not_given_up()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_watches_one_is_told_when_it_has_learnt_whom_the_other_hears() {
+    let two = Two::start().await;
+    let (key, _) = two.a.executor("host-1", "1.0.0").await;
+    until("the other knows it", async || status_of(&two.b, &key, "host-1").await == 200).await;
+    two.a.wait_ms(60_000);
+    two.a.sync(&key, said("host-1", "1.0.0")).await.ok();
+    two.a.app.keep_presence(Duration::ZERO).await.unwrap();
+    let mut watched = two.b.app.store.watch_commits();
+    watched.mark_unchanged();
+    two.b.app.hear_of_presence().await.unwrap();
+    assert!(watched.has_changed().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_many_executors_that_one_statement_changes_the_others_hear_of_each() {
     let two = Two::start().await;
     let (_, id) = two.a.executor("host-1", "1.0.0").await;

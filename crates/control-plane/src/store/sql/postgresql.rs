@@ -11,13 +11,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use super::{Error, Sql, Values};
-use address::Purpose;
-use text::Translated;
 use tokio::runtime::Runtime;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
+
+use super::{Error, Sql, Values};
+use address::Purpose;
+use text::Translated;
 use value::Given;
 
 /// As many statements as are kept ready a connection.
