@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -117,7 +118,7 @@ where
     };
     let has_room = Room::of(app, Some(&by));
     // Whoever breaks off in the middle hears no answer anyway.
-    let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let bytes = all_of(body).await.unwrap_or_default();
     let under_way = app.pace.under_way();
     let told = match catch_unwind(AssertUnwindSafe(|| hear(app, by, &bytes, has_room, &parts.headers))) {
         Ok(Some(told)) => {
@@ -154,6 +155,19 @@ where
     Ok(answered)
 }
 
+/// Nearly every body comes in one piece, which needs no other place.
+async fn all_of<B: HttpBody<Data = Bytes>>(body: B) -> Result<Bytes, B::Error> {
+    let mut body = pin!(body);
+    let first = match body.frame().await {
+        Some(frame) => frame?.into_data().unwrap_or_default(),
+        None => Bytes::new(),
+    };
+    if body.is_end_stream() {
+        return Ok(first);
+    }
+    Ok([first, body.collect().await?.to_bytes()].concat().into())
+}
+
 /// `None` where it is no sync that can be read. What is answered at once is there at once.
 fn hear<'a>(
     app: &'a Arc<App>,
@@ -175,11 +189,11 @@ fn hear<'a>(
     }
 }
 
-fn read(bytes: &[u8]) -> Option<Box<SyncRequest>> {
+fn read(bytes: &[u8]) -> Option<Arc<SyncRequest>> {
     // A list would be taken for the fields in their order.
     let is_object = bytes.trim_ascii_start().first() == Some(&b'{');
     let said = serde_json::from_slice(bytes).ok().filter(|_| is_object)?;
-    said::checked(said).ok().map(Box::new)
+    said::checked(said).ok().map(Arc::new)
 }
 
 fn json(text: Vec<u8>) -> Answered {

@@ -139,7 +139,7 @@ impl App {
     pub(crate) async fn hear_and_wait(
         self: &Arc<Self>,
         by: KeyHolder,
-        said: Box<SyncRequest>,
+        said: Arc<SyncRequest>,
         headers: &HeaderMap,
     ) -> Answer<(Asks, Timestamp, Applied)> {
         let has_nothing = said.upgrade.is_none() && said.preflight.is_empty();
@@ -179,7 +179,7 @@ impl App {
     }
 
     /// Takes a sync in and answers what the executor is asked to do, and when that was.
-    async fn hear_now(self: &Arc<Self>, by: KeyHolder, said: Box<SyncRequest>) -> Answer<(Asks, Timestamp)> {
+    async fn hear_now(self: &Arc<Self>, by: KeyHolder, said: Arc<SyncRequest>) -> Answer<(Asks, Timestamp)> {
         let now = self.clock.now();
         let outcome = self.hear_sync(by, said, None, now).await;
         self.asks(outcome).map(|asks| (asks, now))

@@ -75,7 +75,9 @@ impl Changed {
         // Behind the id it is said by whom.
         match told.split_once(' ').map(|(what, rest)| (what, rest.split(' ').next().unwrap_or_default())) {
             Some(("executors", ids)) => {
-                self.executors.extend(ids.split(',').filter_map(|id| id.parse::<Uuid>().ok()))
+                self.executors.extend(ids.split(',').filter_map(|id| id.parse::<Uuid>().ok()));
+                // A statement that is a transaction by itself says no more than that.
+                self.commit = true;
             }
             Some(("executor_keys", id)) => self.keys.extend(id.parse::<Uuid>()),
             Some(("accounts", _)) => self.accounts = true,

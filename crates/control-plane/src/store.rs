@@ -80,7 +80,7 @@ pub use accounts::OwnerToken;
 pub use activity::Wanted;
 pub use backup::{BackupError, back_up};
 pub use batches::Turn;
-pub use changes::{Change, Changed, HostFacts, Remembers, Step};
+pub use changes::{Change, Changed, Remembers, Step};
 pub use database::Database;
 pub use deliveries::{DeliveryRefused, Due};
 pub use executor_labels::{Labelling, LabelsRefused};

@@ -30,10 +30,10 @@ pub(crate) async fn sync(
     headers: HeaderMap,
     Body(said): Body<SyncRequest>,
 ) -> Answer<(Applied, Json<SyncResponse>)> {
-    let said = Box::new(said::checked(said).map_err(ApiError::invalid)?);
+    let said = Arc::new(said::checked(said).map_err(ApiError::invalid)?);
     let support = reach::support(&said.current_version, &app.version);
     let (asks, now, applied) = app.hear_and_wait(by, said, &headers).await?;
-    Ok((applied, Json(told(&app, (support, asks), now, || source(&app.rules, &headers))?)))
+    Ok((applied, Json(told(&app, (support, asks), now, || Reached::by(&headers).source(&app.rules))?)))
 }
 
 /// The answer to a sync that may be taken and does not want to wait: at once, or when what it says is kept. Whoever waits for
@@ -41,7 +41,7 @@ pub(crate) async fn sync(
 pub(crate) fn answer<'a>(
     app: &'a Arc<App>,
     by: KeyHolder,
-    said: Box<SyncRequest>,
+    said: Arc<SyncRequest>,
     print: Option<Print>,
     headers: &HeaderMap,
 ) -> Either<Ready<Answer<SyncResponse>>, BoxFuture<'a, Answer<SyncResponse>>> {
@@ -50,13 +50,15 @@ pub(crate) fn answer<'a>(
     match app.hear_sync(by, said, print, now) {
         Either::Left(heard) => {
             let asks = app.asks(heard.into_inner());
-            Either::Left(ready(
-                asks.and_then(|asks| told(app, (support, asks), now, || source(&app.rules, headers))),
-            ))
+            Either::Left(ready(asks.and_then(|asks| {
+                told(app, (support, asks), now, || Reached::by(headers).source(&app.rules))
+            })))
         }
         Either::Right(waiting) => {
-            let source = source(&app.rules, headers);
-            let answer = waiting.map(move |outcome| told(app, (support, app.asks(outcome)?), now, || source));
+            let reached = Reached::by(headers).kept();
+            let answer = waiting.map(move |outcome| {
+                told(app, (support, app.asks(outcome)?), now, || reached.source(&app.rules))
+            });
             Either::Right(answer.boxed())
         }
     }
@@ -71,7 +73,8 @@ pub(crate) fn answer_again(
 ) -> Option<Answer<SyncResponse>> {
     let now = app.clock.now();
     let (asks, version) = app.fleet.hear_again(by, print, now)?;
-    Some(told(app, (reach::support(&version, &app.version), asks), now, || source(&app.rules, headers)))
+    let support = reach::support(&version, &app.version);
+    Some(told(app, (support, asks), now, || Reached::by(headers).source(&app.rules)))
 }
 
 fn told(
@@ -99,32 +102,53 @@ fn told(
     })
 }
 
-/// Where this executor fetches artifacts: as configured, else from us.
-fn source(rules: &Rules, headers: &HeaderMap) -> Answer<String> {
-    match &rules.artifact_base_url {
-        Some(base) => Ok(base.clone()),
-        None => Ok(format!("{}/api/v1/artifacts", base_url(rules, headers)?)),
+/// How an executor has reached us, in case its answer names a place here.
+struct Reached<H> {
+    is_https: bool,
+    host: Option<H>,
+}
+
+impl<'h> Reached<&'h str> {
+    fn by(headers: &'h HeaderMap) -> Self {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        Self { is_https: text("x-forwarded-proto") == Some("https"), host: text(header::HOST.as_str()) }
+    }
+
+    /// For when the request is gone.
+    fn kept(self) -> Reached<Box<str>> {
+        Reached { is_https: self.is_https, host: self.host.map(Into::into) }
+    }
+}
+
+impl<H: AsRef<str>> Reached<H> {
+    /// Where this executor fetches artifacts: as configured, else from us.
+    fn source(&self, rules: &Rules) -> Answer<String> {
+        match &rules.artifact_base_url {
+            Some(base) => Ok(base.clone()),
+            None => Ok(format!("{}/api/v1/artifacts", self.base_url(rules)?)),
+        }
+    }
+
+    fn base_url(&self, rules: &Rules) -> Answer<String> {
+        if let Some(url) = &rules.public_url {
+            return Ok(url.clone());
+        }
+        let scheme = if rules.serves_tls || self.is_https { "https" } else { "http" };
+        let is_host = |host: &&str| {
+            host.parse::<axum::http::uri::Authority>().is_ok_and(|host| !host.as_str().contains('@'))
+        };
+        let host = self.host.as_ref().map(AsRef::as_ref).filter(is_host).ok_or_else(|| {
+            ApiError::invalid(
+                "the request must have a Host header, or the control plane be started with --public-url",
+            )
+        })?;
+        Ok(format!("{scheme}://{host}"))
     }
 }
 
 /// Where executors reach us: as configured, else as this one just did.
 pub(super) fn base_url(rules: &Rules, headers: &HeaderMap) -> Answer<String> {
-    if let Some(url) = &rules.public_url {
-        return Ok(url.clone());
-    }
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let is_https = rules.serves_tls || text("x-forwarded-proto") == Some("https");
-    let scheme = if is_https { "https" } else { "http" };
-    let host = text(header::HOST.as_str())
-        .filter(|host| {
-            host.parse::<axum::http::uri::Authority>().is_ok_and(|host| !host.as_str().contains('@'))
-        })
-        .ok_or_else(|| {
-            ApiError::invalid(
-                "the request must have a Host header, or the control plane be started with --public-url",
-            )
-        })?;
-    Ok(format!("{scheme}://{host}"))
+    Reached::by(headers).base_url(rules)
 }
 
 impl From<IdentityRefused> for ApiError {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::again::Print;
 use crate::executor::{Executor, Facts, Snapshot};
 use crate::labels::Labels;
-use crate::store::{Change, Changed, HostFacts, Step};
+use crate::store::{Change, Changed, Step};
 use crate::upgrade::{self, Upgrade};
 
 /// What many executors have in common.
@@ -170,13 +170,19 @@ impl Entry {
     }
 
     /// Takes over what was kept of what its executor says.
-    pub(super) fn take_facts(&mut self, facts: HostFacts, commons: &mut Commons) {
-        let HostFacts { channel, target, host_labels, trusted_keys } = facts;
-        self.host_labels = host_labels;
-        let known = &*self.common;
-        if known.channel != channel || *known.target != *target || known.trusted_keys != trusted_keys {
-            let target = target.into();
-            self.common = commons.share(Common { channel, target, trusted_keys, ..known.clone() });
+    pub(super) fn take_facts(&mut self, said: &SyncRequest, commons: &mut Commons) {
+        self.host_labels = Labels::from(&said.labels);
+        let (known, trusted_keys) = (&*self.common, said.trusted_keys.as_deref());
+        if known.channel != said.channel
+            || *known.target != *said.target
+            || known.trusted_keys.as_deref() != trusted_keys
+        {
+            self.common = commons.share(Common {
+                channel: said.channel,
+                target: said.target.as_str().into(),
+                trusted_keys: trusted_keys.map(Into::into),
+                ..known.clone()
+            });
         }
     }
 

@@ -1,5 +1,7 @@
 //! A sync, held against the memory.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use novacula_protocol::sync::{SyncRequest, UpgradeReport};
 use uuid::Uuid;
@@ -28,7 +30,7 @@ impl Fleet {
     pub fn hear(
         &self,
         by: KeyHolder,
-        said: &SyncRequest,
+        said: &Arc<SyncRequest>,
         print: Option<Print>,
         now: Timestamp,
     ) -> Result<Heard, IdentityRefused> {
@@ -51,7 +53,7 @@ impl Fleet {
             if said.upgrade.is_some() || !entry.differs_plainly(said) {
                 return Ok(Heard::News);
             }
-            return Ok(Heard::Changed(entry.change(Changed::Facts(said.into()), said.restarts, now)));
+            return Ok(Heard::Changed(entry.change(Changed::Facts(Arc::clone(said)), said.restarts, now)));
         }
         if let Some(report) = &said.upgrade {
             let has_settled = entry.has_settled(report, hashing);
@@ -97,7 +99,7 @@ impl Fleet {
         if entry.revision < revision {
             (entry.revision, entry.said) = (revision, None);
             match what {
-                Changed::Facts(facts) => entry.take_facts(facts, commons),
+                Changed::Facts(said) => entry.take_facts(&said, commons),
                 Changed::Step(step) => entry.take_step(*step, now),
             }
             self.long_polls.ring(entry.key_id);

@@ -24,7 +24,7 @@ impl App {
     pub(crate) fn hear_sync<'a>(
         self: &'a Arc<Self>,
         by: KeyHolder,
-        said: Box<SyncRequest>,
+        said: Arc<SyncRequest>,
         print: Option<Print>,
         now: Timestamp,
     ) -> Either<Ready<Outcome>, impl Future<Output = Outcome> + Send + use<'a>> {
@@ -38,7 +38,7 @@ impl App {
     async fn hear_on(
         self: &Arc<Self>,
         by: KeyHolder,
-        said: Box<SyncRequest>,
+        said: Arc<SyncRequest>,
         heard: Heard,
         now: Timestamp,
     ) -> Outcome {
@@ -66,13 +66,14 @@ impl App {
     async fn hear_news(
         self: &Arc<Self>,
         by: KeyHolder,
-        said: Box<SyncRequest>,
+        said: Arc<SyncRequest>,
         now: Timestamp,
     ) -> Result<Result<Asks, IdentityRefused>, StoreError> {
         let app = Arc::clone(self);
         to_the_end(async move {
             let (restarts, report) = (said.restarts, said.upgrade.clone());
-            let stored = app.store.sync(by.key_id, app.clock.new_id(), *said, now).await?;
+            let stored =
+                app.store.sync(by.key_id, app.clock.new_id(), Arc::unwrap_or_clone(said), now).await?;
             Ok(stored.map(|snapshot| {
                 let (id, asks) = (snapshot.executor.id, snapshot.asks(now));
                 app.fleet.absorb(snapshot, now);

@@ -218,6 +218,29 @@ async fn whoever_watches_one_is_told_when_it_has_learnt_whom_the_other_hears() {
     assert!(watched.has_changed().unwrap());
 }
 
+/// What an executor says that is in another rack now.
+fn moved_to(rack: usize) -> serde_json::Value {
+    let mut said = said("host-1", "1.0.0");
+    said["labels"] = json!({"rack": rack.to_string()});
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_watches_one_is_told_when_an_executor_says_something_new_to_the_other() {
+    let two = Two::start().await;
+    let (key, id) = two.a.executor("host-1", "1.0.0").await;
+    let path = format!("/api/v1/executors/{id}");
+    for rack in 1..=3 {
+        let told = two.b.app.store.commits();
+        two.a.sync(&key, moved_to(rack)).await.ok();
+        until("the other knows it, and has woken whoever watches", async || {
+            two.b.app.store.commits() > told
+                && two.b.get(&path).await.ok()["labels"] == moved_to(rack)["labels"]
+        })
+        .await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_executors_that_one_statement_changes_the_others_hear_of_each() {
     let two = Two::start().await;

@@ -12,12 +12,11 @@ mod tests;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use novacula_protocol::sync::{Channel, LogLine, SyncRequest};
+use novacula_protocol::sync::{LogLine, SyncRequest};
 use uuid::Uuid;
 
 use super::events::{self, Event};
 use crate::executor::Asks;
-use crate::labels::Labels;
 use crate::upgrade::Upgrade;
 
 pub(super) use batch::Changes;
@@ -40,23 +39,10 @@ pub struct Change {
 /// What of an executor has changed.
 #[derive(Debug)]
 pub enum Changed {
-    /// What it says of itself.
-    Facts(HostFacts),
+    /// What it says of itself that touches no rule: channel, target, labels and release keys.
+    Facts(Arc<SyncRequest>),
     /// How far its upgrade is.
     Step(Box<Step>),
-}
-
-/// What an executor says of itself that touches no rule.
-#[derive(Debug)]
-pub struct HostFacts {
-    /// What it follows.
-    pub channel: Channel,
-    /// Rust target triple.
-    pub target: String,
-    /// From its config.
-    pub host_labels: Labels,
-    /// The ids of the release keys that are built into it.
-    pub trusted_keys: Option<Arc<[String]>>,
 }
 
 /// An upgrade between two places of its executor's work.
@@ -76,17 +62,6 @@ pub trait Remembers: Send + Sync + 'static {
     fn remember(&self, change: Change) -> Asks;
 }
 
-impl From<&SyncRequest> for HostFacts {
-    fn from(said: &SyncRequest) -> Self {
-        Self {
-            channel: said.channel,
-            target: said.target.clone(),
-            host_labels: Labels::from(&said.labels),
-            trusted_keys: said.trusted_keys.as_deref().map(Into::into),
-        }
-    }
-}
-
 impl Change {
     fn step(&self) -> Option<&Step> {
         match &self.what {
@@ -95,9 +70,9 @@ impl Change {
         }
     }
 
-    fn facts(&self) -> Option<&HostFacts> {
+    fn facts(&self) -> Option<&SyncRequest> {
         match &self.what {
-            Changed::Facts(facts) => Some(facts),
+            Changed::Facts(said) => Some(said),
             Changed::Step(_) => None,
         }
     }

@@ -17,6 +17,7 @@ pub use postgresql::address::Address;
 pub(super) use postgresql::address::Purpose;
 pub use postgresql::listen::News;
 pub(super) use postgresql::listen::listen;
+pub(super) use postgresql::turn;
 pub(super) use postgresql::value::{Found, Given};
 pub(super) use row::Row;
 pub(super) use statement::Statement;
@@ -105,6 +106,14 @@ impl Connection {
     pub(super) fn commit_with_next(&self) {
         if let Engine::Postgres(sql) = &self.0 {
             sql.commit_with_next();
+        }
+    }
+
+    /// The next statement is all there is of this piece of work, takes the turn to write by itself (see `turn!`) and tells
+    /// the other control planes what it changes: where the work is alone, it is sent without a transaction around it.
+    pub(super) fn whole_with_next(&self) {
+        if let Engine::Postgres(sql) = &self.0 {
+            sql.whole_with_next();
         }
     }
 

@@ -21,7 +21,7 @@ async fn what_is_heard_while_a_change_is_kept_is_not_forgotten() {
     let now = control_plane.app.clock.now();
     let hear = |said: Value| {
         let by = fleet.key(SecretHash::of(&key), now).unwrap();
-        fleet.hear(by, &serde_json::from_value(said).unwrap(), None, now).unwrap()
+        fleet.hear(by, &Arc::new(serde_json::from_value(said).unwrap()), None, now).unwrap()
     };
     let Heard::Changed(change) = hear(report("VERIFY", 2)) else { panic!("a step is a change") };
     assert!(matches!(hear(report("DOWNLOAD", 5)), Heard::Known(_)));

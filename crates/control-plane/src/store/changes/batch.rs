@@ -157,13 +157,13 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_for_a_commit_that_is_not_even_tried_is_told_so_and_the_next_waits_for_another() {
-        let said: SyncRequest = serde_json::from_value(said("host-1", "1.0.0")).unwrap();
+        let said: Arc<SyncRequest> = Arc::new(serde_json::from_value(said("host-1", "1.0.0")).unwrap());
         let change = || Change {
             executor_id: Uuid::nil(),
             revision: 2,
             restarts: 0,
             now: Timestamp::UNIX_EPOCH,
-            what: Changed::Facts((&said).into()),
+            what: Changed::Facts(Arc::clone(&said)),
         };
         let changes = Changes::default();
         let (first, mut told_first) = oneshot::channel();

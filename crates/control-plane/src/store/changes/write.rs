@@ -1,11 +1,12 @@
 //! The statements: each change held against the revision it came after.
 
 use hashbrown::HashSet;
+use novacula_protocol::sync::SyncRequest;
 use uuid::Uuid;
 
-use super::{Change, Changed, HostFacts};
+use super::{Change, Changed};
 use crate::store::column::{Columns, Json, Word};
-use crate::store::sql::{Connection, Error, Row, Sql, params};
+use crate::store::sql::{Connection, Error, Row, Sql, params, turn};
 use crate::store::{events, upgrade_rows};
 
 /// Keeps each unless another change of its executor was faster; of each whether it was kept.
@@ -16,7 +17,7 @@ pub(super) fn keep(sql: &Connection, changes: &[&Change]) -> Sql<Vec<bool>> {
 fn one_by_one(sql: &Connection, changes: &[&Change]) -> Sql<Vec<bool>> {
     let each = changes.iter().map(|change| {
         let is_kept = match &change.what {
-            Changed::Facts(facts) => keep_facts(sql, change, facts)?,
+            Changed::Facts(said) => keep_facts(sql, change, said)?,
             Changed::Step(step) => {
                 let is_kept = revise(sql, change)?;
                 if is_kept {
@@ -40,7 +41,7 @@ fn together(sql: &Connection, changes: &[&Change]) -> Sql<Vec<bool>> {
         || changes.iter().zip(&is_first).filter(|(_, is_first)| **is_first).map(|(change, _)| *change);
 
     if changes.iter().all(|change| change.step().is_none()) {
-        sql.commit_with_next();
+        sql.whole_with_next();
     }
     let facts = keep_all_facts(sql, first().filter_map(|change| Some((change, change.facts()?))))?;
     let steps = revise_all(sql, first().filter(|change| change.step().is_some()))?;
@@ -77,17 +78,17 @@ impl Kept {
 
 fn keep_all_facts<'a>(
     sql: &Connection,
-    changes: impl Iterator<Item = (&'a Change, &'a HostFacts)>,
+    changes: impl Iterator<Item = (&'a Change, &'a SyncRequest)>,
 ) -> Sql<Kept> {
     let (mut columns, mut count) = (Columns::default(), 0);
-    for (change, facts) in changes {
-        let trusted_keys = facts.trusted_keys.as_deref().map(serde_json::to_string).transpose();
+    for (change, said) in changes {
+        let trusted_keys = said.trusted_keys.as_deref().map(serde_json::to_string).transpose();
         columns.add([
             &change.executor_id,
             &change.revision,
-            &facts.channel,
-            &facts.target,
-            &serde_json::to_string(&facts.host_labels).map_err(unfit)?,
+            &said.channel,
+            &said.target,
+            &serde_json::to_string(&said.labels).map_err(unfit)?,
             &trusted_keys.map_err(unfit)?.unwrap_or_default(),
         ]);
         count += 1;
@@ -95,17 +96,20 @@ fn keep_all_facts<'a>(
     let Some([ids, revisions, channels, targets, labels, trusted_keys]) = columns.texts() else {
         return Ok(Kept::All);
     };
-    sql.prepare_cached(
+    // Whoever had the turn before may have changed a row that this statement has seen already: it is looked at again.
+    sql.prepare_cached(concat!(
         "WITH kept AS (
            UPDATE executors AS e SET revision = CAST(n.revision AS BIGINT), channel = n.channel, target = n.target,
              labels = n.labels, trusted_keys = n.trusted_keys
            FROM unnest(string_to_array(?2, chr(31)), string_to_array(?3, chr(31)), string_to_array(?4, chr(31)),
                string_to_array(?5, chr(31)), string_to_array(?6, chr(31)), string_to_array(?7, chr(31), ''))
              AS n(id, revision, channel, target, labels, trusted_keys)
-           WHERE e.id = n.id COLLATE \"C\" AND e.revision = CAST(n.revision AS BIGINT) - 1
+           WHERE (SELECT ",
+        turn!(),
+        ") IS NOT NULL AND e.id = n.id COLLATE \"C\" AND e.revision = CAST(n.revision AS BIGINT) - 1
              AND e.deleted_at IS NULL RETURNING e.id)
          SELECT CASE WHEN count(*) < ?1 THEN coalesce(string_agg(id, ','), '') END FROM kept",
-    )?
+    ))?
     .query_row(params![count, ids, revisions, channels, targets, labels, trusted_keys], kept_of)
 }
 
@@ -137,7 +141,7 @@ fn unfit(e: serde_json::Error) -> Error {
     Error::Unfit(e.into())
 }
 
-fn keep_facts(sql: &Connection, change: &Change, facts: &HostFacts) -> Sql<bool> {
+fn keep_facts(sql: &Connection, change: &Change, said: &SyncRequest) -> Sql<bool> {
     let changed = sql
         .prepare_cached(
             "UPDATE executors SET revision = ?2, channel = ?3, target = ?4, labels = ?5, trusted_keys = ?6
@@ -146,10 +150,10 @@ fn keep_facts(sql: &Connection, change: &Change, facts: &HostFacts) -> Sql<bool>
         .execute(params![
             Word(&change.executor_id),
             signed(change.revision),
-            Word(&facts.channel),
-            facts.target,
-            Json(&facts.host_labels),
-            facts.trusted_keys.as_deref().map(Json),
+            Word(&said.channel),
+            said.target,
+            Json(&said.labels),
+            said.trusted_keys.as_deref().map(Json),
         ])?;
     Ok(changed == 1)
 }

@@ -23,8 +23,16 @@ use value::Given;
 
 /// As many statements as are kept ready a connection.
 const KEPT: usize = 1_000;
-/// Groups of all control planes on one database run one after the other, as on the embedded engine.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7305444413721);";
+/// Groups of all control planes on one database run one after the other, as on the embedded engine: this waits for the
+/// turn, and has it to the end of the transaction.
+macro_rules! turn {
+    () => {
+        "pg_advisory_xact_lock(7305444413721)"
+    };
+}
+pub(in crate::store) use turn;
+
+const BEGIN: &str = concat!("BEGIN ISOLATION LEVEL READ COMMITTED; SELECT ", turn!(), ";");
 /// So do the notes of whom they have heard, but beside the groups: two that note the same executors in another order
 /// would wait for each other.
 const BEGIN_ASIDE: &str =
@@ -45,6 +53,8 @@ pub(in crate::store) struct Postgres {
     is_alone: Cell<bool>,
     /// The next statement is its last.
     is_last: Cell<bool>,
+    /// The next statement is all of it, and takes the turn by itself.
+    is_whole: Cell<bool>,
     changes: Cell<u64>,
     changes_before: Cell<u64>,
     begin: &'static str,
@@ -82,6 +92,7 @@ impl Postgres {
             is_in_transaction: Cell::new(false),
             is_alone: Cell::new(false),
             is_last: Cell::new(false),
+            is_whole: Cell::new(false),
             changes: Cell::new(0),
             changes_before: Cell::new(0),
             begin,
@@ -130,6 +141,7 @@ impl Postgres {
         self.is_in_transaction.set(true);
         self.is_alone.set(is_alone);
         self.is_last.set(false);
+        self.is_whole.set(false);
         self.changes_before.set(self.changes.get());
     }
 
@@ -139,6 +151,11 @@ impl Postgres {
 
     pub(super) fn commit_with_next(&self) {
         self.is_last.set(self.is_alone.get());
+    }
+
+    pub(super) fn whole_with_next(&self) {
+        self.commit_with_next();
+        self.is_whole.set(self.is_alone.get());
     }
 
     /// A transaction that has failed is undone by a COMMIT without a word; the statement before it says so.
@@ -191,7 +208,15 @@ impl Postgres {
         if !self.is_last.take() {
             return self.run(statement);
         }
-        let done = self.run_before(Some(self.tell.as_deref().unwrap_or(COMMIT)), statement)?;
+        // Nothing of the transaction has been sent yet: the statement is one by itself, begun and committed with it.
+        let is_whole = self.is_whole.take() && *self.ahead.borrow() == self.begin;
+        let behind = if is_whole {
+            self.ahead.take();
+            None
+        } else {
+            Some(self.tell.as_deref().unwrap_or(COMMIT))
+        };
+        let done = self.run_before(behind, statement)?;
         self.is_in_transaction.set(false);
         Ok(done)
     }
