@@ -82,7 +82,10 @@ def main():
         (kept / "scale.json").write_text(json.dumps(raw, indent=1) + "\n")
         print(f"raw numbers: {kept}/scale.json")
     missed = [name for name, figure in bench.figures.items() if figure.get("within") is False]
-    print(f"MISSED: {', '.join(missed)}" if missed else "every budget is kept")
+    open_still = [name for name, figure in bench.figures.items() if figure["budget"] and figure.get("within") is None]
+    if open_still:
+        print(f"NOT JUDGED: {', '.join(open_still)}")
+    print(f"MISSED: {', '.join(missed)}" if missed else "every budget is kept" if not open_still else "no budget is missed")
 
 
 def machine():

@@ -179,7 +179,7 @@ class Subject:
         return statistics.median(run[what] for run in self.runs)
 
 
-def in_turns(bench, subjects, rounds, what, **more):
+def in_turns(bench, subjects, rounds, what, is_enough=lambda: False, **more):
     """Every subject once a round; those that wait for their turn get no processor. `more` may depend on the subject."""
     for subject in subjects:
         subject.runs = []
@@ -192,6 +192,8 @@ def in_turns(bench, subjects, rounds, what, **more):
             asked = {key: value(subject) if callable(value) else value for key, value in more.items()}
             subject.runs.append(subject.run(bench, **asked))
             subject.server.rest()
+        if is_enough():
+            break
     for subject in subjects:
         subject.server.go_on()
     progress("")

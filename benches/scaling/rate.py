@@ -9,8 +9,11 @@ from .bench import Subject, in_turns
 
 # The budgets: at least this share of what nginx does, and at 70 % of its own peak no later than this.
 IDLE = {"memory": 0.65, "sqlite": 0.60, "postgres": 0.60}
-IN_UPGRADE, DURABLE = {}, 0.40
+DURABLE = 0.40
 SHARE, P99_MS = 0.7, 10.0
+# A round counts for the p99 when nginx itself is that soon: else the machine stood still, which no server can help. When too
+# few are quiet, there are more of them, up to so many times as many.
+QUIET_MS, PATIENCE = P99_MS / 2, 4
 NAMES = {"memory": "in memory", "sqlite": "SQLite", "postgres": "PostgreSQL"}
 
 EXECUTORS, PERCENT = 10_000, 10
@@ -59,17 +62,25 @@ def compare(bench, subjects, budgets):
     for subject in subjects[1:]:
         report_rate(bench, subject, nginx, budgets[subject.label])
     share = {subject.label: SHARE * peak[subject.label] for subject in subjects}
-    in_turns(bench, subjects, rounds, f"{SHARE:.0%} of the peak", seconds=seconds,
-             rate=lambda subject: f"{share[subject.label]:.0f}")
+    quiet = lambda: [number for number, run in enumerate(nginx.runs) if run["p99Ms"] <= QUIET_MS]
+    in_turns(bench, subjects, PATIENCE * rounds, f"{SHARE:.0%} of the peak", lambda: len(quiet()) >= rounds,
+             seconds=seconds, rate=lambda subject: f"{share[subject.label]:.0f}")
     for subject in subjects:
-        late = [run["p99Ms"] for run in subject.runs]
-        within = None if subject is nginx else statistics.median(late) <= P99_MS
-        bench.row(f"p99 at {SHARE:.0%}: {subject.label}", f"{statistics.median(late):.1f} ms",
-                  "" if subject is nginx else f"≤ {P99_MS:.0f} ms", within,
-                  [spread(late, "ms", 1), f"{share[subject.label]:,.0f} syncs/s were asked for, each counts from when it was due"],
-                  {"runs": subject.runs})
+        report_p99(bench, subject, share[subject.label], quiet(), is_judged=subject is not nginx)
     for subject in subjects:
         bench.done_with(subject.server)
+
+
+def report_p99(bench, subject, rate, quiet, is_judged):
+    every = [run["p99Ms"] for run in subject.runs]
+    late = [every[number] for number in quiet]
+    measured = f"{statistics.median(late):.1f} ms" if late else "not judged"
+    within = statistics.median(late) <= P99_MS if late and is_judged else None
+    lines = [f"in the {len(late)} rounds of {len(every)} in which nginx itself had at most {QUIET_MS:.0f} ms"
+             + (f": {spread(late, 'ms', 1)}" if late else ""), f"in all: {spread(every, 'ms', 1)}",
+             f"{rate:,.0f} syncs/s were asked for, each counts from when it was due"]
+    bench.row(f"p99 at {SHARE:.0%}: {subject.label}", measured, f"≤ {P99_MS:.0f} ms" if is_judged else "", within, lines,
+              {"runs": subject.runs, "quiet": quiet})
 
 
 def report_rate(bench, subject, nginx, budget):
