@@ -85,7 +85,10 @@ def main():
     open_still = [name for name, figure in bench.figures.items() if figure["budget"] and figure.get("within") is None]
     if open_still:
         print(f"NOT JUDGED: {', '.join(open_still)}")
-    print(f"MISSED: {', '.join(missed)}" if missed else "every budget is kept" if not open_still else "no budget is missed")
+    if missed:
+        print(f"MISSED: {', '.join(missed)}")
+    elif not open_still:
+        print("every budget is kept")
 
 
 def machine():
