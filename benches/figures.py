@@ -27,10 +27,10 @@ def ratio(figures, name, ours, theirs, at_most=None, at_least=None):
     row(figures, name, f"{middle:.2f}", budget, within, [spread(each, "", 2)], {"rounds": each})
 
 
-def spread(values, unit, digits):
+def spread(values, unit, digits, what="rounds"):
     unit = f" {unit}" if unit else ""
     low, middle, high = min(values), statistics.median(values), max(values)
-    return f"median {middle:,.{digits}f}{unit} of {len(values)} rounds ({low:,.{digits}f} to {high:,.{digits}f})"
+    return f"median {middle:,.{digits}f}{unit} of {len(values)} {what} ({low:,.{digits}f} to {high:,.{digits}f})"
 
 
 def shell(command):

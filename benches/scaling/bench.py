@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import fleet
@@ -179,21 +180,32 @@ class Subject:
         return statistics.median(run[what] for run in self.runs)
 
 
-def in_turns(bench, subjects, rounds, what, is_enough=lambda: False, **more):
-    """Every subject once a round; those that wait for their turn get no processor. `more` may depend on the subject."""
-    for subject in subjects:
-        subject.runs = []
-        subject.server.rest()
-    for number in range(rounds):
+def in_turns(bench, subjects, rounds, what, **more):
+    """Every subject once a round; those that wait for their turn get no processor."""
+    with all_at_rest(subjects):
         for subject in subjects:
-            progress(f"({bench.part}) {what}: {subject.label}, round {number + 1} of {rounds}")
-            subject.server.go_on()
-            time.sleep(PAUSE_S)
-            asked = {key: value(subject) if callable(value) else value for key, value in more.items()}
-            subject.runs.append(subject.run(bench, **asked))
-            subject.server.rest()
-        if is_enough():
-            break
+            subject.runs = []
+        for number in range(rounds):
+            for subject in subjects:
+                progress(f"({bench.part}) {what}: {subject.label}, round {number + 1} of {rounds}")
+                with has_its_turn(subject):
+                    subject.runs.append(subject.run(bench, **more))
+
+
+@contextmanager
+def all_at_rest(subjects):
+    for subject in subjects:
+        subject.server.rest()
+    yield
     for subject in subjects:
         subject.server.go_on()
     progress("")
+
+
+@contextmanager
+def has_its_turn(subject):
+    """One of those that are at rest."""
+    subject.server.go_on()
+    time.sleep(PAUSE_S)
+    yield
+    subject.server.rest()
