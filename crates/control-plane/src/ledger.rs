@@ -227,10 +227,7 @@ impl App {
         let heard = self.fleet.begin_to_keep();
         // Only others want to know it.
         let at_work = if heard > 0 && self.store.is_shared() { self.fleet.at_work() } else { Vec::new() };
-        let mut kept = match at_work.is_empty() {
-            true => Ok(()),
-            false => self.store.keep_at_work(at_work).await,
-        };
+        let mut kept = self.store.keep_at_work(&at_work).await;
         let at_once = KEPT_AT_ONCE.max(heard / MOST_PIECES);
         let pieces = u32::try_from(heard.div_ceil(at_once)).unwrap_or(u32::MAX).max(1);
         while let Some(some) = self.fleet.next_to_keep(at_once) {

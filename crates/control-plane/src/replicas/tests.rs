@@ -6,6 +6,7 @@ use super::*;
 use crate::background;
 use crate::in_process::{ControlPlane, reported, said};
 use crate::outgoing::receiver::{Receiver, status, until};
+use crate::store::AtWork;
 use crate::webhook::dispatch;
 
 /// Two control planes on one database, each hearing what the other changes.
@@ -41,6 +42,30 @@ impl Drop for Two {
 
 async fn status_of(control_plane: &ControlPlane, key: &str, name: &str) -> u16 {
     control_plane.sync(key, said(name, "1.0.0")).await.status.as_u16()
+}
+
+/// An id that only tests give, of one of many.
+fn of_many(what: char, number: &str) -> String {
+    format!("'{what}0000000-0000-7000-8000-' || lpad(CAST({number} AS TEXT), 12, '0')")
+}
+
+/// So many executors, behind the back of the control plane.
+async fn introduce_many(control_plane: &ControlPlane, count: u32) {
+    let account = control_plane.account_id().await;
+    let rows = format!(
+        "INSERT INTO executor_keys (id, account_id, hash, bound_name, created_by, created_at)
+           SELECT {key}, '{account}', decode(repeat(md5(CAST(n AS TEXT)), 2), 'hex'), 'many-' || n, 'test', 0
+           FROM generate_series(1, {count}) AS n;
+         INSERT INTO executors (id, account_id, key_id, revision, name, kind, current_version, channel, target,
+             labels, created_at)
+           SELECT {executor}, '{account}', {key}, 1, 'many-' || n, 'agent', '1.0.0', 'stable', 't', '{{}}', 0
+           FROM generate_series(1, {count}) AS n;
+         INSERT INTO presence (executor_id, last_seen_at, restarts)
+           SELECT {executor}, 0, 0 FROM generate_series(1, {count}) AS n",
+        key = of_many('1', "n"),
+        executor = of_many('2', "n"),
+    );
+    control_plane.database().behind(&rows).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,25 +268,9 @@ async fn that_executors_have_said_something_new_to_the_other_wakes_whoever_watch
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_executors_that_one_statement_changes_the_others_hear_of_each() {
     let two = Two::start().await;
-    let (_, id) = two.a.executor("host-1", "1.0.0").await;
-    let account = two.a.account_id().await;
+    two.a.executor("host-1", "1.0.0").await;
     // More than one message has room for.
-    let of = |prefix: &str| format!("'{prefix}0000000-0000-7000-8000-' || lpad(CAST(n AS TEXT), 12, '0')");
-    two.a
-        .database()
-        .behind(&format!(
-            "INSERT INTO executor_keys (id, account_id, hash, bound_name, created_by, created_at)
-               SELECT {key}, '{account}', decode(repeat(md5(CAST(n AS TEXT)), 2), 'hex'), 'many-' || n, 'test', 0
-               FROM generate_series(1, 450) AS n;
-             INSERT INTO executors (id, account_id, key_id, revision, name, kind, current_version, channel, target,
-                 labels, created_at)
-               SELECT {executor}, '{account}', {key}, 1, 'many-' || n, 'agent', '1.0.0', 'stable', 't', '{{}}', 0
-               FROM generate_series(1, 450) AS n;
-             INSERT INTO presence (executor_id, last_seen_at, restarts) SELECT id, 0, 0 FROM executors WHERE id <> '{id}'",
-            key = of("1"),
-            executor = of("2"),
-        ))
-        .unwrap();
+    introduce_many(&two.a, 450).await;
     let running = async |version: &str| {
         let counts = two.b.get("/api/v1/releases/agent/versions").await.ok();
         counts[version].as_u64().unwrap_or_default()
@@ -271,6 +280,41 @@ async fn of_many_executors_that_one_statement_changes_the_others_hear_of_each() 
         "UPDATE executors SET current_version = '1.0.1', revision = revision + 1 WHERE name LIKE 'many-%'";
     two.a.database().behind(change).unwrap();
     until("each has changed", async || running("1.0.1").await == 450).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_far_many_upgrades_are_is_kept_of_some_at_once_and_no_older_word_over_a_newer_one() {
+    let control_plane = ControlPlane::at_a_server().await;
+    let (_, id) = control_plane.executor("host-1", "1.0.0").await;
+    control_plane.publish("1.1.0").await;
+    control_plane.request(&id, "1.1.0").await.ok();
+    introduce_many(&control_plane, 600).await;
+    let like_the_one = format!(
+        "INSERT INTO upgrades SELECT (jsonb_populate_record(u, jsonb_build_object('id', {}, 'executor_id', {}))).*
+         FROM upgrades AS u, generate_series(1, 600) AS n",
+        of_many('3', "n"),
+        of_many('2', "n"),
+    );
+    let database = control_plane.database();
+    database.behind(&like_the_one).unwrap();
+    database.behind(&format!("UPDATE upgrades SET ended_at = 0 WHERE id = {}", of_many('3', "600"))).unwrap();
+    let now = control_plane.app.clock.now();
+    let word = |bytes_done, stands_since| {
+        let of = |what, number| format!("{what}0000000-0000-7000-8000-{number:012}").parse().unwrap();
+        let one = |number: u32| {
+            let (upgrade_id, executor_id) = (of(3, number), of(2, number));
+            AtWork { upgrade_id, executor_id, bytes_done, bytes_total: 9, stands_since }
+        };
+        (1..=600).map(one).collect::<Vec<_>>()
+    };
+    let store = &control_plane.app.store;
+    let before = store.commits();
+    store.keep_at_work(&word(7, now)).await.unwrap();
+    assert_eq!(store.commits(), before + 2, "whoever has something to keep waits behind a part of them");
+    store.keep_at_work(&word(3, now - Duration::from_millis(1))).await.unwrap();
+    let kept = "SELECT count(*) FROM upgrades WHERE bytes_done = 7 AND bytes_total = 9";
+    assert_eq!(database.ask(kept), "599", "all but the one that has ended");
+    assert_eq!(database.ask("SELECT count(*) FROM upgrades WHERE bytes_done = 3"), "0");
 }
 
 #[tokio::test(flavor = "multi_thread")]

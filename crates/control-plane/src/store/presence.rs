@@ -9,6 +9,9 @@ use super::sql::{Connection, params};
 use super::{Sql, Store, StoreError};
 use crate::executor::Executor;
 
+/// Whoever has something to keep waits behind no more upgrades at once: a hundredth of a second.
+const AT_WORK_AT_ONCE: usize = 512;
+
 /// When an executor was last heard, and how often its service had started since boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastSeen {
@@ -25,8 +28,12 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn keep_at_work(&self, all: Vec<AtWork>) -> Result<(), StoreError> {
-        self.write(move |sql| replicas::keep_at_work(sql, &all)).await
+    pub async fn keep_at_work(&self, all: &[AtWork]) -> Result<(), StoreError> {
+        for some in all.chunks(AT_WORK_AT_ONCE) {
+            let some = some.to_vec();
+            self.write(move |sql| replicas::keep_at_work(sql, &some)).await?;
+        }
+        Ok(())
     }
 
     /// Keeps when executors were last heard. Nobody who has something to keep waits behind it where the database can

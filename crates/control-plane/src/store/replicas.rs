@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::column::{Count, Time, Word};
+use super::column::{Columns, Count, Time, Word};
 use super::sql::{Connection, News, Sql, listen, params};
 use super::{Database, Store, StoreError, executors, keys, upgrades};
 use crate::executor::{Executor, Snapshot};
@@ -113,20 +113,23 @@ impl Store {
     }
 }
 
-/// Keeps how far upgrades at work are, for the others.
+/// Keeps how far upgrades at work are, for the others: in one statement, on the database that others use too.
 pub(super) fn keep_at_work(sql: &Connection, all: &[AtWork]) -> Sql<()> {
-    for it in all {
-        sql.prepare_cached(
-            "UPDATE upgrades SET bytes_done = ?2, bytes_total = ?3, stands_since = ?4
-             WHERE id = ?1 AND ended_at IS NULL AND coalesce(stands_since, 0) < ?4",
-        )?
-        .execute(params![
-            Word(&it.upgrade_id),
-            Count(it.bytes_done),
-            Count(it.bytes_total),
-            Time(it.stands_since),
-        ])?;
+    let mut columns = Columns::default();
+    for AtWork { upgrade_id, executor_id: _, bytes_done, bytes_total, stands_since } in all {
+        columns.add([upgrade_id, bytes_done, bytes_total, &stands_since.as_millisecond()]);
     }
+    let Some([ids, done, total, since]) = columns.texts() else { return Ok(()) };
+    sql.commit_with_next();
+    sql.prepare_cached(
+        "UPDATE upgrades AS u SET bytes_done = CAST(n.done AS BIGINT), bytes_total = CAST(n.total AS BIGINT),
+           stands_since = CAST(n.since AS BIGINT)
+         FROM unnest(string_to_array(?1, chr(31)), string_to_array(?2, chr(31)), string_to_array(?3, chr(31)),
+             string_to_array(?4, chr(31))) AS n(id, done, total, since)
+         WHERE u.id = n.id COLLATE \"C\" AND u.ended_at IS NULL
+           AND coalesce(u.stands_since, 0) < CAST(n.since AS BIGINT)",
+    )?
+    .execute(params![ids, done, total, since])?;
     Ok(())
 }
 
