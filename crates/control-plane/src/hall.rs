@@ -159,29 +159,50 @@ async fn deal(mut listener: TcpListener, doors: Vec<mpsc::Sender<Arrival>>) {
 
 #[cfg(test)]
 mod tests {
+    use novacula_protocol::sync::SYNC_PATH;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpStream;
     use tokio::time::timeout;
     use tokio_util::either::Either;
 
     use super::*;
-    use crate::in_process::ControlPlane;
+    use crate::in_process::{ControlPlane, said};
+
+    /// What is answered to those bytes.
+    async fn answer_to(control_plane: &ControlPlane, said: &[u8]) -> Vec<u8> {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, from) = listener.accept().await.unwrap();
+        let (http, entrance) = (http(Duration::from_millis(200)), Arc::clone(control_plane.entrance()));
+        tokio::spawn(serve_one(Either::Left(stream), from, http, entrance, CancellationToken::new()));
+        client.write_all(said).await.unwrap();
+        let mut answer = Vec::new();
+        timeout(Duration::from_secs(20), client.read_to_end(&mut answer)).await.unwrap().unwrap();
+        answer
+    }
 
     #[tokio::test]
     async fn a_request_that_does_not_come_to_an_end_is_given_up_and_so_is_whoever_asks_no_more() {
         let control_plane = ControlPlane::start().await;
-        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let whole: &[u8] = b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n";
         for (said, expected) in [(whole, &b"HTTP/1.1 404 "[..]), (&whole[..30], b"")] {
-            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-            let (stream, from) = listener.accept().await.unwrap();
-            let (http, entrance) = (http(Duration::from_millis(200)), Arc::clone(control_plane.entrance()));
-            tokio::spawn(serve_one(Either::Left(stream), from, http, entrance, CancellationToken::new()));
-            client.write_all(said).await.unwrap();
-            let mut answer = Vec::new();
-            timeout(Duration::from_secs(20), client.read_to_end(&mut answer)).await.unwrap().unwrap();
+            let answer = answer_to(&control_plane, said).await;
             assert_eq!(&answer[..expected.len()], expected);
             assert_eq!(answer.is_empty(), expected.is_empty());
         }
+    }
+
+    #[tokio::test]
+    async fn a_sync_that_is_longer_than_what_is_read_at_once_is_answered_like_any_other() {
+        let control_plane = ControlPlane::start().await;
+        let (key, _) = control_plane.executor("host-1", "1.0.0").await;
+        let body = format!("{:>1$}", said("host-1", "1.0.0").to_string(), BUFFER_BYTES * 3 / 2);
+        let request = format!(
+            "POST {SYNC_PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: {}\r\n\
+             content-type: application/json\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let answer = answer_to(&control_plane, request.as_bytes()).await;
+        assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer));
     }
 }
