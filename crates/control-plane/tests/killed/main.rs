@@ -15,6 +15,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use novacula_lab::dice::Dice;
 use serde_json::{Value, json};
 
@@ -51,7 +52,8 @@ fn no_accepted_upgrade_is_lost_or_doubled_however_often_the_server_is_killed() {
         // Half of the ends follow an answer at once, when what was answered is as young as can be.
         let delay = if dice.heads() { 0 } else { dice.below(20_000) as u64 };
         let (calls, delay) = (dice.below(20), Duration::from_micros(delay));
-        server = Server::start(folder.path(), Some(Fuse { accepted: point, calls, delay }));
+        let how = Signal::SIGKILL;
+        server = Server::start(folder.path(), Some(Fuse { accepted: point, calls, delay, how }));
         ledger.check(&server, &owner, &hosts);
         let (accepted, marks, owner, everybody) = (&accepted, &marks, owner.as_str(), &everybody);
         let talk = Talk { server: &server, killed: &server, owner, accepted, marks, everybody };

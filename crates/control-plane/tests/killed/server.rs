@@ -1,4 +1,4 @@
-//! The real program, ended by SIGKILL while calls are under way, and started again on what it has kept.
+//! The real program, ended while calls are under way, and started again on what it has kept.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
 use novacula_lab::guard::Guarded;
 use novacula_lab::signing::Signer;
 use serde_json::{Value, json};
@@ -22,11 +24,12 @@ pub enum Answer {
     Lost,
 }
 
-/// When it is killed: so many calls after so many upgrades were accepted, and then a little later.
+/// When it ends, and how: so many calls after so many upgrades were accepted, and then a little later.
 pub struct Fuse {
     pub accepted: usize,
     pub calls: usize,
     pub delay: Duration,
+    pub how: Signal,
 }
 
 pub struct Server {
@@ -158,22 +161,27 @@ impl Server {
         }
     }
 
-    /// Kills it if it is time for that. Called after the answer was written down, so the last word before the end was
+    /// Ends it if it is time for that. Called after the answer was written down, so the last word before the end was
     /// heard; the delay lets the end come anywhere between two words.
     pub fn after_an_answer(&self, accepted: usize) {
         let Some(fuse) = self.fuse.as_ref().filter(|fuse| accepted >= fuse.accepted) else { return };
         if self.calls.fetch_add(1, Ordering::SeqCst) == fuse.calls {
             std::thread::sleep(fuse.delay);
-            self.kill();
+            self.end(fuse.how);
         }
     }
 
     pub fn kill(&self) {
+        self.end(Signal::SIGKILL);
+    }
+
+    fn end(&self, how: Signal) {
         let mut program = self.program.lock().unwrap();
         self.is_killed.store(true, Ordering::SeqCst);
-        // On Unix this is SIGKILL.
-        program.program().kill().unwrap();
-        program.program().wait().unwrap();
+        let program = program.program();
+        signal::kill(Pid::from_raw(program.id().cast_signed()), how).unwrap();
+        let status = program.wait().unwrap();
+        assert!(how == Signal::SIGKILL || status.success(), "{how}: {status}");
     }
 
     pub fn is_killed(&self) -> bool {
